@@ -1,0 +1,175 @@
+package styxpersist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+const (
+	handshakeTime = 15 * time.Second // for a Tversion or Tattach of our own
+	redialLeast   = 250 * time.Millisecond
+	redialMost    = 8 * time.Second
+	healthy       = time.Second // after a connection that lived as long the first attempt is at once
+)
+
+// keep is the session's life: a connection, what it takes to live on it, its death, another one.
+func (s *session) keep() {
+	pauses := &backoff{least: redialLeast, most: redialMost, rand: rand.Float64}
+	for {
+		srv, err := s.connect(pauses)
+		if err != nil {
+			return
+		}
+		began := time.Now()
+		s.resume(srv)
+		select {
+		case <-srv.gone:
+		case <-s.ctx.Done():
+			s.goodbye(srv)
+			return
+		}
+		s.lose(srv)
+		pauses.next = redialLeast
+		if time.Since(began) > healthy {
+			pauses.next = 0
+		}
+	}
+}
+
+// connect asks for connections until one is there that speaks the session's protocol.
+// The error is ctx's: only the end of the session ends the attempts.
+func (s *session) connect(pauses *backoff) (*server, error) {
+	said := ""
+	for {
+		if err := sleep(s.ctx, pauses.pause()); err != nil {
+			return nil, err
+		}
+		conn, err := s.link.ask(s.ctx)
+		if err == nil {
+			var srv *server
+			if srv, err = s.handshake(conn); err == nil {
+				return srv, nil
+			}
+		}
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		s.mu.Lock()
+		s.outcome.attempts++
+		s.outcome.refused = s.outcome.refused || refusedByHost(err)
+		s.mu.Unlock()
+		s.log.Debug("no connection yet", "err", err)
+		if text := err.Error(); text != said {
+			said = text
+			s.log.Info("waiting for the server", "err", err)
+		}
+	}
+}
+
+// handshake negotiates on conn: for the first time what the client offered,
+// later what was agreed on then, which the client relies on.
+func (s *session) handshake(conn lib9p.Transport) (*server, error) {
+	s.link.gens++
+	srv := newServer(s, conn, s.link.gens)
+	s.spawn(func() {
+		srv.cause = s.fromServer(srv)
+		srv.conn.Close()
+		srv.cancel()
+		close(srv.gone)
+	})
+	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
+	defer cancel()
+	err := s.negotiate(ctx, srv)
+	if err != nil {
+		srv.conn.Close()
+		<-srv.gone
+		if errors.Is(err, errGone) {
+			err = srv.cause
+		}
+		return nil, err
+	}
+	return srv, nil
+}
+
+func (s *session) negotiate(ctx context.Context, srv *server) error {
+	s.mu.Lock()
+	offer := &lib9p.Tversion{Msize: s.msize, Version: s.d.String()}
+	first := !s.agreedOn
+	s.mu.Unlock()
+	m, err := srv.call(ctx, offer)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer to Tversion within %v", handshakeTime)
+	}
+	if err != nil {
+		return err
+	}
+	v := m.(*lib9p.Rversion)
+	d, ok := lib9p.ParseDialect(v.Version)
+	switch {
+	case !ok || d > s.d:
+		return fmt.Errorf("server answers version %q to %s", v.Version, s.d)
+	case v.Msize < lib9p.MinMsize:
+		return fmt.Errorf("server wants msize %d; %d is the least that works", v.Msize, lib9p.MinMsize)
+	case first:
+		s.agree(d, min(v.Msize, offer.Msize))
+	case d != s.d:
+		return fmt.Errorf("server speaks %s now, where the session is one of %s", d, s.d)
+	case v.Msize < s.msize:
+		return fmt.Errorf("server wants msize %d now, where the session has %d", v.Msize, s.msize)
+	}
+	return nil
+}
+
+// agree settles dialect and msize and tells the client.
+func (s *session) agree(d lib9p.Dialect, msize uint32) {
+	s.mu.Lock()
+	s.d, s.msize, s.agreedOn = d, msize, true
+	s.replyTag(lib9p.NoTag, &lib9p.Rversion{Msize: msize, Version: d.String()})
+	s.mu.Unlock()
+	s.tell(nil)
+}
+
+// goodbye ends the connection of a session that ends: what is to be removed
+// on close is, and the server has a moment to finish what it is at.
+func (s *session) goodbye(srv *server) {
+	ctx, cancel := context.WithTimeout(context.Background(), harvest)
+	defer cancel()
+	s.mu.Lock()
+	var remove []uint32
+	for _, f := range s.fids {
+		if f.rclose && f.usable(srv.gen) {
+			remove = append(remove, f.sfid)
+		}
+	}
+	s.mu.Unlock()
+	for _, sfid := range remove {
+		srv.call(ctx, &lib9p.Tremove{Fid: sfid})
+	}
+	if c, ok := srv.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
+		select {
+		case <-srv.gone:
+		case <-ctx.Done():
+		}
+	}
+	srv.conn.Close()
+	<-srv.gone
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,226 @@
+package styxpersist
+
+import (
+	"errors"
+	"hash/maphash"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A cursor is how far a client has read an open directory. A new connection's open begins at the top, and its
+// offsets need not mean what the old ones did, so after a recovery the session reads from the top by
+// itself and leaves out the names that the client has had.
+type cursor struct {
+	offset   uint64 // where the client goes on: of 9P2000 a number of bytes, of .L the cookie of last
+	last     string
+	names    map[uint64]struct{} // hashes of the names that the client has had
+	overflow bool                // there were too many to keep
+	broken   bool                // the directory was opened anew since
+	filter   bool                // .L: the old cookie means nothing; leave out what the client has had
+	server   uint64              // 9P2000 and broken: the server's offset where ours is offset
+}
+
+const maxNames = 1 << 20
+
+var nameSeed = maphash.MakeSeed()
+
+func (c *cursor) saw(name string) {
+	if len(c.names) >= maxNames {
+		c.overflow = true
+		return
+	}
+	c.names[maphash.String(nameSeed, name)] = struct{}{}
+}
+
+func (c *cursor) had(name string) bool {
+	_, ok := c.names[maphash.String(nameSeed, name)]
+	return ok
+}
+
+// wantsHelp reports whether r reads on in a directory that was opened anew since the client began.
+func (r *request) wantsHelp() bool {
+	if r.typ != lib9p.TypeTread && r.typ != lib9p.TypeTreaddir || r.fid.cursor == nil {
+		return false
+	}
+	c := r.fid.cursor
+	if r.frame.U64(lib9p.OffOffset) == 0 {
+		c.broken, c.filter = false, false
+	}
+	return c.broken
+}
+
+// learnEntries takes in what a directory read gave the client.
+func (s *session) learnEntries(r *request, f lib9p.Frame) {
+	c := r.fid.cursor
+	if c == nil || r.frame.U64(lib9p.OffOffset) == 0 {
+		c = &cursor{names: make(map[uint64]struct{})}
+		r.fid.cursor = c
+	}
+	data := f[lib9p.OffBody+4:]
+	if s.d != lib9p.L {
+		c.offset = r.frame.U64(lib9p.OffOffset) + uint64(len(data))
+	}
+	s.eachEntry(data, func(name string, cookie uint64, _ []byte) {
+		c.saw(name)
+		if s.d == lib9p.L {
+			c.offset, c.last = cookie, name
+		}
+	})
+}
+
+// eachEntry calls fn for the entries of a directory read. It returns false where one is malformed.
+func (s *session) eachEntry(data []byte, fn func(name string, cookie uint64, raw []byte)) bool {
+	for len(data) > 0 {
+		var name string
+		var cookie uint64
+		var rest []byte
+		var err error
+		if s.d == lib9p.L {
+			var e lib9p.Dirent
+			e, rest, err = lib9p.NextDirent(data)
+			name, cookie = e.Name, e.Offset
+		} else {
+			var e lib9p.Stat
+			e, rest, err = lib9p.NextStat(data, s.d)
+			name = e.Name
+		}
+		if err != nil {
+			return false
+		}
+		fn(name, cookie, data[:len(data)-len(rest)])
+		data = rest
+	}
+	return true
+}
+
+// help has r, a directory read that the server cannot answer as it stands, answered in a goroutine of its own.
+func (s *session) help(srv *server, r *request) {
+	r.fid.barrier = r
+	sfid, c := r.fid.sfid, r.fid.cursor
+	s.spawn(func() {
+		data, err := s.readOn(srv, sfid, c, r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount))
+		s.mu.Lock()
+		defer s.tell(nil)
+		defer s.mu.Unlock()
+		switch {
+		case r.state != queued || s.srv != srv || srv.ctx.Err() != nil: // the next connection's, or cancelled
+		case err != nil:
+			e, ok := errors.AsType[*lib9p.Error](err)
+			if !ok {
+				e = errIO
+			}
+			s.refuse(r, e)
+		case s.d == lib9p.L:
+			s.answer(r, &lib9p.Rreaddir{Data: data})
+		default:
+			s.answer(r, &lib9p.Rread{Data: data})
+		}
+	})
+}
+
+// readOn reads the part of a directory that the client has not had, at most count bytes of whole
+// entries; none is the end. Only the goroutine of the fid's one directory read calls it.
+func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, count uint32) ([]byte, error) {
+	count = min(count, s.msize-lib9p.IOHeader)
+	s.mu.Lock()
+	at, known := offset, offset == c.offset && !c.overflow
+	filter := c.filter
+	s.mu.Unlock()
+	if s.d == lib9p.L {
+		switch {
+		case !known: // a seek back to some cookie, or more names than were kept: the cookie is all there is
+			return s.readEntries(srv, sfid, at, count)
+		case !filter:
+			trusted, err := s.cookieHolds(srv, sfid, c, count)
+			if err != nil {
+				return nil, err
+			}
+			s.mu.Lock()
+			c.filter, c.broken = !trusted, !trusted
+			s.mu.Unlock()
+			if !trusted {
+				at = 0
+			}
+		}
+	} else {
+		if !known {
+			return nil, errBadOffset
+		}
+		s.mu.Lock()
+		at = c.server
+		s.mu.Unlock()
+	}
+	for {
+		data, err := s.readEntries(srv, sfid, at, count)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == 0 {
+			return nil, nil
+		}
+		var fresh []byte
+		s.mu.Lock()
+		ok := s.eachEntry(data, func(name string, cookie uint64, raw []byte) {
+			if s.d == lib9p.L {
+				at = cookie
+			}
+			if (c.broken || s.d != lib9p.L) && c.had(name) {
+				return
+			}
+			fresh = append(fresh, raw...)
+			c.saw(name)
+			if s.d == lib9p.L {
+				c.offset, c.last = cookie, name
+			}
+		})
+		if s.d != lib9p.L {
+			at += uint64(len(data))
+			c.server = at
+			c.offset = offset + uint64(len(fresh))
+		}
+		s.mu.Unlock()
+		if !ok {
+			return nil, errIO
+		}
+		if len(fresh) > 0 {
+			return fresh, nil
+		}
+	}
+}
+
+var errBadOffset = &lib9p.Error{Ename: "bad offset in directory read", Errno: lib9p.EINVAL}
+
+// cookieHolds reports whether the cookie that the client goes on from still stands behind the same name.
+func (s *session) cookieHolds(srv *server, sfid uint32, c *cursor, count uint32) (bool, error) {
+	for at := uint64(0); ; {
+		data, err := s.readEntries(srv, sfid, at, count)
+		if err != nil || len(data) == 0 {
+			return false, err
+		}
+		found := false
+		if !s.eachEntry(data, func(name string, cookie uint64, _ []byte) {
+			at = cookie
+			found = found || cookie == c.offset && name == c.last
+		}) {
+			return false, errIO
+		}
+		if found {
+			return true, nil
+		}
+	}
+}
+
+func (s *session) readEntries(srv *server, sfid uint32, offset uint64, count uint32) ([]byte, error) {
+	if s.d == lib9p.L {
+		m, err := srv.call(srv.ctx, &lib9p.Treaddir{Fid: sfid, Offset: offset, Count: count})
+		if err != nil {
+			return nil, err
+		}
+		return m.(*lib9p.Rreaddir).Data, nil
+	}
+	m, err := srv.call(srv.ctx, &lib9p.Tread{Fid: sfid, Offset: offset, Count: count})
+	if err != nil {
+		return nil, err
+	}
+	return m.(*lib9p.Rread).Data, nil
+}

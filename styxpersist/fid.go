@@ -1,0 +1,104 @@
+package styxpersist
+
+import "github.com/styxkit/styxkit/lib9p"
+
+// A fid is one of the client's, and its shadow on the server's present connection.
+// All of it belongs to the session's mutex.
+type fid struct {
+	num   uint32 // the client's number
+	sfid  uint32 // the number on the connection of generation gen
+	gen   int    // 0 where no connection has it
+	state fidState
+	maker *request // fidComing: the request whose answer makes it
+	err   *lib9p.Error
+
+	role  role
+	node  *node // nil for an authentication fid
+	open  bool
+	dir   bool
+	flags uint32 // mode of Topen or flags of Tlopen, fit to open again: what changes the file is taken out
+	// rclose: the client asked for ORCLOSE, which the session does itself at the clunk.
+	rclose  bool
+	created bool // by this session
+	cursor  *cursor
+
+	xattr     string // roleXattrR: the attribute's name
+	xattrSize uint64
+	locks     []lockRange
+
+	// Requests that wait for this fid, in order. The first goes when the fid is ready,
+	// no barrier is under way, and it is first at its other fid too.
+	waiting []*request
+	unsent  int      // taken from waiting, not yet written
+	barrier *request // sent from the queue, and it changes the fid: nothing passes it
+
+	restoring *server // where a goroutine is bringing it back
+	dropped   bool    // the client has let go of it
+}
+
+type fidState uint8
+
+const (
+	fidComing fidState = iota // its maker is not answered yet
+	fidLive                   // has an sfid if gen is the present one, else wants restoring
+	fidDead                   // err says why; only a clunk helps
+)
+
+type role uint8
+
+const (
+	roleFile   role = iota
+	roleAuth        // of Tauth: its conversation dies with the connection
+	roleXattrR      // of Txattrwalk
+	roleXattrW      // after Txattrcreate
+)
+
+// usable reports whether the fid exists on the connection of generation gen.
+func (f *fid) usable(gen int) bool { return f.state == fidLive && f.gen == gen }
+
+// idle reports that nothing is queued for the fid, so that a request need not queue either.
+func (f *fid) idle() bool { return len(f.waiting) == 0 && f.unsent == 0 && f.barrier == nil }
+
+func (f *fid) setNode(n *node) {
+	old := f.node
+	f.node = n
+	if n != nil {
+		n.hold()
+	}
+	if old != nil {
+		old.drop()
+	}
+}
+
+// die marks a fid that cannot come back. Requests on it answer err.
+func (f *fid) die(err *lib9p.Error) {
+	f.state, f.err = fidDead, err
+}
+
+// newFid enters a fid that r will make.
+func (s *session) newFid(num uint32, r *request) *fid {
+	f := &fid{num: num, maker: r}
+	s.fids[num] = f
+	return f
+}
+
+// forget drops a fid that the client has let go of, or that was never made.
+func (s *session) forget(f *fid) {
+	if f.dropped {
+		return
+	}
+	f.dropped = true
+	if s.fids[f.num] == f {
+		delete(s.fids, f.num)
+	}
+	f.setNode(nil)
+	f.locks, f.cursor = nil, nil
+	f.die(errUnknownFid)
+	waiting := f.waiting
+	f.waiting = nil
+	for _, r := range waiting {
+		if r.state != done {
+			s.onDead(r, f)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package styxpersist
+
+import (
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// flushGrace is how long a Tflush waits for the probe that decides the request it cancels.
+const flushGrace = 2 * time.Second
+
+// noteFlush takes in a Tflush. Where the server may have seen the old request on the present connection it
+// decides, and f goes there; else the answer is given here, because a client may wait for it unkillably.
+//
+// A flush of what is answered already goes to the server too while there is one: its
+// answer then comes behind the old one's, which may not be written yet.
+func (s *session) noteFlush(r *request, f lib9p.Frame) bool {
+	old := s.reqs[min(int(f.U16(lib9p.OffBody)), len(s.reqs)-1)]
+	if old != nil && (old == r || old.ctag != f.U16(lib9p.OffBody) || old.typ == lib9p.TypeTflush) {
+		old = nil
+	}
+	if s.srv != nil && (old == nil || old.state == sent && old.srv == s.srv && s.srv.newTag(r)) {
+		oldtag := uint16(tagUnused)
+		if old != nil {
+			oldtag, r.oldSeq = old.stag, old.seq
+		} else if !s.srv.newTag(r) {
+			s.answer(r, &lib9p.Rflush{})
+			return false
+		}
+		r.state, r.srv = sent, s.srv
+		f.SetTag(r.stag)
+		f.PutU16(lib9p.OffBody, oldtag)
+		return true
+	}
+	s.flushHere(r, old)
+	return false
+}
+
+// flushHere answers a Tflush that no server will.
+func (s *session) flushHere(r, old *request) {
+	switch {
+	case old == nil || old.state == done:
+	case old.state == proving && s.srv != nil:
+		old.flushes = append(old.flushes, r)
+		seq := old.seq
+		s.after(flushGrace, func() {
+			if old.seq == seq && old.state == proving {
+				s.refuse(old, errUndecided)
+			}
+		})
+		return
+	case old.doubt && s.needsProof(old):
+		s.refuse(old, errUndecided) // it may have been done: the client has to know
+	default:
+		s.cancelled(old)
+	}
+	s.answer(r, &lib9p.Rflush{})
+}
+
+// cancelled forgets a request as though it had never been sent; it gets no answer.
+func (s *session) cancelled(old *request) {
+	if old.makes != nil {
+		s.forget(old.makes)
+	}
+	s.finish(old)
+}

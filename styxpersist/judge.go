@@ -1,0 +1,143 @@
+package styxpersist
+
+import (
+	"slices"
+	"time"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// lose takes in that srv is dead: fids have no place until the next connection, and each request that
+// has no answer is judged. It waits for the writers, so that it is known what was sent.
+func (s *session) lose(srv *server) {
+	s.gate.Lock()
+	s.mu.Lock()
+	s.srv = nil
+	srv.settled.Broadcast()
+	s.outcome = tally{since: time.Now(), fenced: endedByPeer(srv.cause) || endedByPeer(srv.lastWriteErr())}
+	s.ready = nil
+	for _, f := range s.fids {
+		f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
+		s.loseFid(f)
+	}
+	var all []*request
+	for _, r := range s.reqs {
+		if r != nil {
+			r.kept = true
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *request) int { return int(int64(a.seq - b.seq)) })
+	for _, r := range all {
+		s.judge(r)
+	}
+	s.log.Info("server went away", "cause", srv.cause, "requests", len(all), "files", s.openFids())
+	s.mu.Unlock()
+	s.gate.Unlock()
+	s.tell(nil)
+}
+
+// loseFid makes fids whose other half was in the connection dead.
+func (s *session) loseFid(f *fid) {
+	if f.state != fidLive {
+		return
+	}
+	switch f.role {
+	case roleAuth:
+		f.die(errAuthLost)
+	case roleXattrW:
+		// A server may commit what it had when the connection ends. Only the client can say it all again.
+		f.die(errXattrLost)
+	}
+	if f.cursor != nil {
+		f.cursor.broken = true
+	}
+}
+
+// judge decides what becomes of a request that has no answer, now that the server is away.
+func (s *session) judge(r *request) {
+	if r.state == sent {
+		r.state, r.doubt = queued, true
+	}
+	r.srv = nil
+	switch {
+	case r.state == done: // another verdict answered it
+	case r.typ == lib9p.TypeTflush:
+		old := s.reqs[min(int(r.frame.U16(lib9p.OffBody)), len(s.reqs)-1)]
+		if old != nil && (old.seq != r.oldSeq || r.oldSeq == 0) {
+			old = nil
+		}
+		s.flushHere(r, old)
+	case r.fid != nil && r.fid.dropped:
+		s.onDead(r, r.fid)
+	case r.typ == lib9p.TypeTclunk && s.clunkHere(r):
+	case s.unlocks(r):
+		s.learnLock(r, lib9p.LockSuccess)
+		s.answer(r, &lib9p.Rlock{Status: lib9p.LockSuccess})
+	case r.doubt && s.hopeless(r):
+		s.refuse(r, errUndecided)
+	case r.doubt && s.needsProof(r):
+		s.enqueue(r)
+		r.state = proving
+	default:
+		if r.doubt {
+			s.outcome.again++
+		}
+		s.enqueue(r)
+	}
+}
+
+// needsProof reports whether executing r twice would not be the same as executing it once.
+func (s *session) needsProof(r *request) bool {
+	switch r.typ {
+	case lib9p.TypeTcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTlink, lib9p.TypeTmkdir,
+		lib9p.TypeTrename, lib9p.TypeTrenameat, lib9p.TypeTunlinkat, lib9p.TypeTremove:
+		return true
+	case lib9p.TypeTlcreate:
+		flags := r.frame.U32(lib9p.OffFid + 4 + 2 + len(r.frame.Bytes(lib9p.OffFid+4)))
+		return flags&(lib9p.LEXCL|lib9p.LTRUNC) != 0
+	case lib9p.TypeTwstat:
+		return r.msg(s.d).(*lib9p.Twstat).Stat.Name != ""
+	case lib9p.TypeTwrite:
+		return r.fid.role == roleFile && (s.appends(r.fid) || r.fid.node.kind != kindRegular)
+	case lib9p.TypeTclunk:
+		return r.fid.rclose
+	}
+	return false
+}
+
+// hopeless reports that nothing can prove what became of r, which needs a proof.
+func (s *session) hopeless(r *request) bool {
+	return r.typ == lib9p.TypeTwrite && r.fid.role == roleFile && !s.appends(r.fid) && r.fid.node.kind != kindRegular
+}
+
+// unlocks reports whether r gives up a lock: the death of the connection has done so.
+func (s *session) unlocks(r *request) bool {
+	return r.typ == lib9p.TypeTlock && r.frame[lib9p.OffFid+4] == lib9p.LockUnlock
+}
+
+// appends reports whether writes to f go to the end of the file, whatever their offset.
+func (s *session) appends(f *fid) bool {
+	if f.node.qid.Type&plan9.QTAPPEND != 0 {
+		return true
+	}
+	switch s.d {
+	case lib9p.L:
+		return f.flags&lib9p.LAPPEND != 0
+	case lib9p.U:
+		return f.flags&lib9p.OAPPENDU != 0
+	}
+	return false
+}
+
+func (s *session) openFids() int {
+	n := 0
+	for _, f := range s.fids {
+		if f.open {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,393 @@
+package styxpersist
+
+import (
+	"fmt"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+const orclose = plan9.ORCLOSE
+
+// learn takes what f, the server's answer to r, teaches into the table, and makes f the client's:
+// patched, or replaced by another message where the session asked for something else. It returns what is to
+// be written. The error says that the server speaks nonsense; then r has not been answered.
+func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
+	refused, err := s.check(r, f)
+	if err != nil {
+		return nil, err
+	}
+	f.SetTag(r.ctag)
+	if refused {
+		return s.learnRefusal(r, f), nil
+	}
+	switch r.typ {
+	case lib9p.TypeTread, lib9p.TypeTreaddir:
+		if r.fid.dir {
+			s.learnEntries(r, f)
+		}
+	case lib9p.TypeTwrite:
+		s.learnWrite(r, uint64(f.U32(lib9p.OffBody)))
+	case lib9p.TypeTclunk:
+		if f.Type() == lib9p.TypeRremove { // ORCLOSE
+			f[4] = lib9p.TypeRclunk
+			r.fid.node.vanish()
+		}
+		s.forget(r.fid)
+	case lib9p.TypeTgetattr:
+		s.learnAttr(r, f)
+	default:
+		s.learnRare(r, f)
+	}
+	s.finish(r)
+	return f, nil
+}
+
+// check reports whether f is a refusal of r, or what makes it no possible answer to r.
+func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
+	want := r.typ + 1
+	if r.typ == lib9p.TypeTclunk && r.fid.rclose {
+		want = lib9p.TypeRremove
+	}
+	switch typ := f.Type(); {
+	case typ == want:
+	case typ == s.errorType() && r.typ != lib9p.TypeTflush:
+		refused = true
+	default:
+		return false, fmt.Errorf("server answered %s with %s", lib9p.TypeName(r.typ), lib9p.TypeName(typ))
+	}
+	if err := f.Validate(s.d); err != nil {
+		return false, fmt.Errorf("server sent a malformed message: %w", err)
+	}
+	if refused {
+		return true, nil
+	}
+	switch r.typ {
+	case lib9p.TypeTread, lib9p.TypeTreaddir:
+		if got, asked := f.U32(lib9p.OffBody), r.frame.U32(lib9p.OffCount); got > asked {
+			return false, fmt.Errorf("server sent %d bytes where %d were asked for", got, asked)
+		}
+	case lib9p.TypeTwrite:
+		if got, gave := f.U32(lib9p.OffBody), r.frame.U32(lib9p.OffCount); got > gave {
+			return false, fmt.Errorf("server wrote %d bytes of %d", got, gave)
+		}
+	case lib9p.TypeTwalk:
+		if got, asked := f.U16(lib9p.OffBody), r.frame.U16(lib9p.OffFid2+4); got > asked || got == 0 && asked > 0 {
+			return false, fmt.Errorf("server walked %d names of %d", got, asked)
+		}
+	}
+	return false, nil
+}
+
+func (s *session) errorType() uint8 {
+	if s.d == lib9p.L {
+		return lib9p.TypeRlerror
+	}
+	return lib9p.TypeRerror
+}
+
+// learnRefusal is learn for an error.
+func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
+	switch r.typ {
+	case lib9p.TypeTclunk: // whatever a server says to a clunk, the fid is gone
+		s.forget(r.fid)
+		if r.fid.rclose {
+			f, _ = lib9p.Append(f[:0], s.d, r.ctag, &lib9p.Rclunk{})
+		}
+	case lib9p.TypeTremove:
+		s.forget(r.fid)
+	}
+	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
+		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2 + 6)))
+	}
+	if r.makes != nil {
+		s.unmake(r)
+	}
+	s.finish(r)
+	if f.Type() == lib9p.TypeRerror {
+		f = shortError(f, s.d)
+	}
+	return f
+}
+
+// unmake forgets the fid that r did not make. What came after it in the client's pipeline
+// has been or will be refused by the server itself, or waits and is refused here.
+func (s *session) unmake(r *request) {
+	if r.srv != nil {
+		r.srv.freeSfid(r.makes.sfid)
+	}
+	s.forget(r.makes)
+}
+
+// shortError cuts the text of an Rerror to what every client takes.
+func shortError(f lib9p.Frame, d lib9p.Dialect) lib9p.Frame {
+	ename := f.Bytes(lib9p.OffBody)
+	if len(ename) <= lib9p.MaxEname {
+		return f
+	}
+	_, m, err := lib9p.Unpack(d, f)
+	if err != nil {
+		return f
+	}
+	e := m.(*lib9p.Rerror)
+	e.Ename = e.Ename[:lib9p.MaxEname]
+	short, err := lib9p.Append(nil, d, f.Tag(), e)
+	if err != nil {
+		return f
+	}
+	return short
+}
+
+// learnRare is learn for the messages that are not the bulk of a conversation.
+func (s *session) learnRare(r *request, f lib9p.Frame) {
+	switch r.typ {
+	case lib9p.TypeTattach:
+		s.learnAttach(r, f.Qid(lib9p.OffBody))
+	case lib9p.TypeTauth:
+		s.made(r, roleAuth, nil)
+	case lib9p.TypeTwalk:
+		s.learnWalk(r, f)
+	case lib9p.TypeTxattrwalk:
+		r.makes.xattr = string(r.frame.Bytes(lib9p.OffFid2 + 4))
+		r.makes.xattrSize = f.U64(lib9p.OffBody)
+		s.made(r, roleXattrR, r.fid.node)
+	case lib9p.TypeTxattrcreate:
+		r.fid.role = roleXattrW
+	case lib9p.TypeTopen:
+		s.learnOpen(r.fid, uint32(r.frame[lib9p.OffFid+4]), f.Qid(lib9p.OffBody))
+	case lib9p.TypeTlopen:
+		s.learnOpen(r.fid, r.frame.U32(lib9p.OffFid+4), f.Qid(lib9p.OffBody))
+	case lib9p.TypeTcreate:
+		m := r.msg(s.d).(*lib9p.Tcreate)
+		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f.Qid(lib9p.OffBody))
+	case lib9p.TypeTlcreate:
+		m := r.msg(s.d).(*lib9p.Tlcreate)
+		s.learnCreate(r.fid, m.Name, m.Flags, f.Qid(lib9p.OffBody))
+	case lib9p.TypeTremove:
+		r.fid.node.vanish()
+		s.forget(r.fid)
+	case lib9p.TypeTflush:
+		if old := s.reqs[r.frame.U16(lib9p.OffBody)]; old != nil && old.seq == r.oldSeq {
+			s.cancelled(old)
+		}
+	case lib9p.TypeTstat:
+		s.learnStat(r, f)
+	case lib9p.TypeTwstat:
+		m := r.msg(s.d).(*lib9p.Twstat)
+		r.fid.node.lengthKnown = false
+		if n := r.fid.node; m.Stat.Name != "" && n.parent != nil {
+			n.move(n.parent, m.Stat.Name)
+		}
+	case lib9p.TypeTsetattr:
+		r.fid.node.lengthKnown = false
+	case lib9p.TypeTmkdir, lib9p.TypeTsymlink, lib9p.TypeTmknod:
+		delete(r.fid.node.absent, string(r.frame.Bytes(lib9p.OffFid+4)))
+	case lib9p.TypeTlink:
+		delete(r.fid.node.absent, string(r.frame.Bytes(lib9p.OffFid+8)))
+	case lib9p.TypeTrename:
+		m := r.msg(s.d).(*lib9p.Trename)
+		r.fid.node.move(r.fid2.node, m.Name)
+	case lib9p.TypeTrenameat:
+		m := r.msg(s.d).(*lib9p.Trenameat)
+		s.learnRenameat(r.fid.node, m.Oldname, s.second(r).node, m.Newname)
+	case lib9p.TypeTunlinkat:
+		m := r.msg(s.d).(*lib9p.Tunlinkat)
+		if n := r.fid.node.children[m.Name]; n != nil {
+			n.vanish()
+		}
+	case lib9p.TypeTlock:
+		s.learnLock(r, f[lib9p.OffBody])
+	}
+}
+
+// second returns r's second fid, which is the first again where the message names one fid twice.
+func (s *session) second(r *request) *fid {
+	if r.fid2 != nil {
+		return r.fid2
+	}
+	return r.fid
+}
+
+// made finishes the fid that r makes.
+func (s *session) made(r *request, as role, n *node) {
+	f := r.makes
+	f.state, f.role, f.maker = fidLive, as, nil
+	f.setNode(n)
+	s.advance(f)
+}
+
+func (s *session) learnAttach(r *request, qid lib9p.Qid) {
+	m := r.msg(s.d).(*lib9p.Tattach)
+	root := s.root(m.Uname, m.Aname, m.Nuname)
+	if root.top == nil {
+		root.top = newTop(root, qid).hold() // the root's own reference
+	}
+	s.made(r, roleFile, root.top)
+	r.makes.dir = qid.Type&plan9.QTDIR != 0
+}
+
+func (s *session) learnWalk(r *request, f lib9p.Frame) {
+	names, walked := int(r.frame.U16(lib9p.OffFid2+4)), int(f.U16(lib9p.OffBody))
+	if walked < names {
+		s.learnMiss(r, f, walked)
+		// Some servers have made newfid all the same.
+		if r.makes != nil {
+			r.srv.discard(r.makes.sfid)
+			s.forget(r.makes)
+		}
+		return
+	}
+	n, dir := r.fid.node.hold(), r.fid.dir
+	at := lib9p.OffFid2 + 6
+	for i := range names {
+		name := r.frame.Bytes(at)
+		at += 2 + len(name)
+		qid := f.Qid(lib9p.OffBody + 2 + i*lib9p.QidSize)
+		next := n.walk(string(name), qid).hold()
+		n.drop()
+		n, dir = next, qid.Type&plan9.QTDIR != 0
+	}
+	if r.makes == nil {
+		r.fid.setNode(n)
+		r.fid.dir = dir
+	} else {
+		r.makes.dir = dir
+		s.made(r, r.fid.role, n)
+	}
+	n.drop()
+}
+
+// learnMiss takes in that a walk went no further than walked names.
+func (s *session) learnMiss(r *request, f lib9p.Frame, walked int) {
+	n := r.fid.node.hold()
+	at := lib9p.OffFid2 + 6
+	for i := range walked {
+		name := r.frame.Bytes(at)
+		at += 2 + len(name)
+		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize)).hold()
+		n.drop()
+		n = next
+	}
+	n.missed(string(r.frame.Bytes(at)))
+	n.drop()
+}
+
+// saysNotFound reports whether f, a refusal, says that a name is not there.
+func (s *session) saysNotFound(f lib9p.Frame) bool {
+	_, m, err := lib9p.Unpack(s.d, f)
+	return err == nil && lib9p.ErrorOf(m) != nil && lib9p.ErrorOf(m).Number() == lib9p.ENOENT
+}
+
+func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
+	f.open = true
+	f.dir = qid.Type&plan9.QTDIR != 0
+	f.node.qid = qid
+	s.setFlags(f, flags)
+	if f.rclose || s.truncates(flags) {
+		f.node.lengthKnown = false
+	}
+}
+
+// truncates reports whether opening with flags empties the file.
+func (s *session) truncates(flags uint32) bool {
+	if s.d == lib9p.L {
+		return flags&lib9p.LTRUNC != 0
+	}
+	return flags&plan9.OTRUNC != 0
+}
+
+// setFlags remembers how f was opened, without what would change the file when it is opened again.
+func (s *session) setFlags(f *fid, flags uint32) {
+	if s.d == lib9p.L {
+		f.flags = flags &^ (lib9p.LCREATE | lib9p.LEXCL | lib9p.LTRUNC | lib9p.LNOCTTY)
+		return
+	}
+	f.rclose = flags&plan9.ORCLOSE != 0
+	f.flags = flags & (3 | plan9.OCEXEC)
+	if s.d == lib9p.U {
+		f.flags |= flags & lib9p.OAPPENDU
+	}
+}
+
+func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) {
+	n := f.node.child(name, qid)
+	f.setNode(n)
+	f.created = true
+	if qid.Type&(plan9.QTDIR|plan9.QTAPPEND|plan9.QTEXCL|plan9.QTSYMLINK) == 0 {
+		n.kind = kindRegular
+	}
+	s.learnOpen(f, flags, qid)
+	n.lengthKnown = false
+}
+
+func (s *session) learnRenameat(from *node, old string, to *node, name string) {
+	if n := from.children[old]; n != nil {
+		n.move(to, name)
+		return
+	}
+	delete(to.absent, name)
+	// The file itself was never seen; what it took the place of is gone.
+	if n := to.children[name]; n != nil {
+		n.vanish()
+	}
+}
+
+// learnWrite keeps account of a file's length.
+func (s *session) learnWrite(r *request, count uint64) {
+	if r.fid.role != roleFile {
+		return
+	}
+	n := r.fid.node
+	if s.appends(r.fid) {
+		n.length += count
+		return
+	}
+	n.length = max(n.length, r.frame.U64(lib9p.OffOffset)+count)
+	if n.writing > 1 {
+		n.lengthKnown = false
+	}
+}
+
+func (s *session) learnAttr(r *request, f lib9p.Frame) {
+	const offMode, offSize = lib9p.OffBody + 8 + lib9p.QidSize, lib9p.OffBody + 8 + lib9p.QidSize + 12 + 16
+	n := r.fid.node
+	if r.fid.role != roleFile {
+		return
+	}
+	valid := f.U64(lib9p.OffBody)
+	if valid&lib9p.GetMode != 0 {
+		switch f.U32(offMode) & lib9p.ModeFmt {
+		case lib9p.ModeRegular:
+			n.kind = kindRegular
+		case lib9p.ModeDir, lib9p.ModeSymlink:
+		default:
+			n.kind = kindStream
+		}
+	}
+	if valid&lib9p.GetSize != 0 {
+		s.learnLength(r, f.U64(offSize))
+	}
+}
+
+func (s *session) learnStat(r *request, f lib9p.Frame) {
+	if r.fid.role != roleFile {
+		return
+	}
+	_, m, err := lib9p.Unpack(s.d, f)
+	if err != nil {
+		return
+	}
+	st := &m.(*lib9p.Rstat).Stat
+	const special = plan9.DMDIR | plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET
+	if st.Mode&special == 0 && st.Length > 0 {
+		r.fid.node.kind = kindRegular // a device or a control file says 0
+	}
+	s.learnLength(r, st.Length)
+}
+
+// learnLength takes a length that the server told, unless a write that it may or may not count is under way.
+func (s *session) learnLength(r *request, length uint64) {
+	r.fid.node.length = length
+	r.fid.node.lengthKnown = r.fid.node.writing == 0
+}

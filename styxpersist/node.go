@@ -1,0 +1,166 @@
+package styxpersist
+
+import "github.com/styxkit/styxkit/lib9p"
+
+// A root is what a Tattach gave: the way back to a tree begins with attaching again.
+// Attaches of one user to one tree share it.
+type root struct {
+	uname, aname string
+	nuname       uint32
+	top          *node
+	order        int // place among the session's attaches, which is kept when they are made again
+}
+
+// A node is a file's place in a tree, under its root. Fids point to nodes, so that renaming a directory
+// moves all that is below it by moving one node. Nodes belong to the session's mutex.
+//
+// A node lives while a fid or a child refers to it.
+type node struct {
+	root     *root
+	parent   *node // nil at the top; kept when the node is gone, never followed then
+	name     string
+	qid      lib9p.Qid
+	kind     kind
+	gone     bool // removed, renamed over, or replaced: the path no longer leads here
+	children map[string]*node
+	refs     int             // fids and children
+	absent   map[string]bool // names that a walk did not find and nothing has made since
+
+	// What an append is proved with: the file's length, where everything that
+	// happened to it since it was seen is our own and acknowledged.
+	length      uint64
+	lengthKnown bool
+	writing     int // Twrites that have no answer yet
+}
+
+// kind says what writing means to a file, as far as the session has seen.
+type kind uint8
+
+const (
+	kindUnknown kind = iota
+	kindRegular      // a write at an offset can be made twice
+	kindStream       // every write is an event: a device, a control file, a pipe
+)
+
+func newTop(r *root, qid lib9p.Qid) *node { return &node{root: r, qid: qid} }
+
+func (n *node) hold() *node {
+	n.refs++
+	return n
+}
+
+// drop gives back a reference and forgets nodes that nothing refers to.
+func (n *node) drop() {
+	for n != nil {
+		n.refs--
+		if n.refs > 0 || n.parent == nil {
+			return
+		}
+		p := n.parent
+		if p.children[n.name] == n {
+			delete(p.children, n.name)
+		}
+		n = p
+	}
+}
+
+// child returns the node that name in directory n leads to, now that it was seen to have qid.
+// Another file that had the name before is gone.
+func (n *node) child(name string, qid lib9p.Qid) *node {
+	if c := n.children[name]; c != nil {
+		if sameFile(c.qid, qid) {
+			c.qid = qid
+			return c
+		}
+		c.vanish()
+	}
+	delete(n.absent, name)
+	c := &node{root: n.root, parent: n.hold(), name: name, qid: qid}
+	if n.children == nil {
+		n.children = make(map[string]*node)
+	}
+	n.children[name] = c
+	return c
+}
+
+// walk returns the node that one element of a walk leads to. Where ".." left the tree that
+// the session knows, its literal name becomes part of the way back.
+func (n *node) walk(name string, qid lib9p.Qid) *node {
+	if name == ".." {
+		switch {
+		case n.parent == nil && sameFile(n.qid, qid):
+			return n
+		case n.parent != nil && !n.gone && sameFile(n.parent.qid, qid):
+			return n.parent
+		}
+	}
+	return n.child(name, qid)
+}
+
+// missed takes in that a walk did not find name in directory n.
+func (n *node) missed(name string) {
+	if n.absent == nil || len(n.absent) >= maxAbsent {
+		n.absent = make(map[string]bool)
+	}
+	n.absent[name] = true
+	if c := n.children[name]; c != nil {
+		c.vanish()
+	}
+}
+
+// maxAbsent bounds what a directory's node remembers of names that are not there.
+const maxAbsent = 1024
+
+// vanish takes n out of its directory: its path leads elsewhere from now on.
+func (n *node) vanish() {
+	if n.parent != nil && n.parent.children[n.name] == n {
+		delete(n.parent.children, n.name)
+	}
+	n.gone = true
+}
+
+// move gives n the place name in dir, over whatever was there.
+func (n *node) move(dir *node, name string) {
+	if old := dir.children[name]; old != nil && old != n {
+		old.vanish()
+	}
+	from := n.parent
+	if from == nil {
+		return
+	}
+	if from.children[n.name] == n {
+		delete(from.children, n.name)
+	}
+	delete(dir.absent, name)
+	n.parent, n.name, n.gone = dir.hold(), name, false
+	if dir.children == nil {
+		dir.children = make(map[string]*node)
+	}
+	dir.children[name] = n
+	from.drop()
+}
+
+// path returns the names from the root to n, and false where a node on the way is gone.
+func (n *node) path() (names []string, ok bool) {
+	depth := 0
+	for p := n; p.parent != nil; p = p.parent {
+		if p.gone {
+			return nil, false
+		}
+		depth++
+	}
+	names = make([]string, depth)
+	for p := n; p.parent != nil; p = p.parent {
+		depth--
+		names[depth] = p.name
+	}
+	return names, true
+}
+
+// identityBits are the bits of qid.type that a file does not change.
+const identityBits = 0x80 | 0x10 | 0x08 | 0x02 // DIR, MOUNT, AUTH, SYMLINK
+
+// sameFile reports whether two qids name one file. The version only says that the content changed.
+func sameFile(a, b lib9p.Qid) bool {
+	return a.Path == b.Path && (a.Type^b.Type)&identityBits == 0
+}

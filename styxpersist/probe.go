@@ -1,0 +1,139 @@
+package styxpersist
+
+import (
+	"errors"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A prober looks at the server's tree for one request. Its fids live as long as it does.
+type prober struct {
+	s      *session
+	srv    *server
+	fenced bool
+	sfids  []uint32
+}
+
+// found is what a name leads to, if anything.
+type found struct {
+	ok   bool
+	qid  lib9p.Qid
+	sfid uint32
+}
+
+var errProbe = errors.New("the directory cannot be reached")
+
+func (p *prober) done() {
+	for _, sfid := range p.sfids {
+		p.srv.drop(sfid)
+	}
+}
+
+func (p *prober) node(f *fid) *node {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return f.node
+}
+
+func (p *prober) qid(n *node) lib9p.Qid {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return n.qid
+}
+
+func (p *prober) path(n *node) ([]string, bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return n.path()
+}
+
+// wasAbsent reports whether the client saw that name was not in dir, and nothing has made it since.
+func (p *prober) wasAbsent(dir *node, name string) bool {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return dir.absent[name]
+}
+
+// walk makes a fid for node n, which names lead to, and checks that it is n.
+func (p *prober) walk(n *node, names []string) (uint32, error) {
+	sfid, qid, err := p.s.walkTo(p.srv, n.root, names)
+	if err != nil {
+		return 0, err
+	}
+	p.sfids = append(p.sfids, sfid)
+	if !sameFile(qid, p.qid(n)) {
+		return 0, errReplaced
+	}
+	return sfid, nil
+}
+
+// lookup finds what name in dir leads to.
+func (p *prober) lookup(dir *node, name string) (found, error) {
+	names, ok := p.path(dir)
+	if !ok {
+		return found{}, errProbe
+	}
+	from, err := p.walk(dir, names)
+	if err != nil {
+		return found{}, err
+	}
+	p.s.mu.Lock()
+	to := p.srv.newSfid()
+	p.s.mu.Unlock()
+	m, err := p.srv.call(p.srv.ctx, &lib9p.Twalk{Fid: from, Newfid: to, Wname: []string{name}})
+	if err != nil {
+		if isNotFound(err) {
+			return found{}, nil
+		}
+		return found{}, err
+	}
+	p.sfids = append(p.sfids, to)
+	q := m.(*lib9p.Rwalk).Wqid
+	if len(q) != 1 {
+		return found{}, nil
+	}
+	return found{ok: true, qid: q[0], sfid: to}, nil
+}
+
+// length returns the length of the file that sfid is.
+func (p *prober) length(sfid uint32) (uint64, error) {
+	if p.s.d == lib9p.L {
+		m, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetSize})
+		if err != nil {
+			return 0, err
+		}
+		return m.(*lib9p.Rgetattr).Size, nil
+	}
+	m, err := p.srv.call(p.srv.ctx, &lib9p.Tstat{Fid: sfid})
+	if err != nil {
+		return 0, err
+	}
+	return m.(*lib9p.Rstat).Stat.Length, nil
+}
+
+// read opens sfid and returns count bytes at offset, fewer at the end.
+func (p *prober) read(sfid uint32, offset uint64, count uint32) ([]byte, error) {
+	var open lib9p.Msg = &lib9p.Topen{Fid: sfid, Mode: plan9.OREAD}
+	if p.s.d == lib9p.L {
+		open = &lib9p.Tlopen{Fid: sfid, Flags: lib9p.LRDONLY}
+	}
+	if _, err := p.srv.call(p.srv.ctx, open); err != nil {
+		return nil, err
+	}
+	var all []byte
+	for uint32(len(all)) < count {
+		m, err := p.srv.call(p.srv.ctx, &lib9p.Tread{
+			Fid: sfid, Offset: offset + uint64(len(all)), Count: min(count-uint32(len(all)), p.s.msize-lib9p.IOHeader)})
+		if err != nil {
+			return nil, err
+		}
+		data := m.(*lib9p.Rread).Data
+		if len(data) == 0 {
+			break
+		}
+		all = append(all, data...)
+	}
+	return all, nil
+}

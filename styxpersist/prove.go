@@ -1,0 +1,332 @@
+package styxpersist
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A verdict is what a probe found out about a request that was
+// sent on a connection that died: a reply where it was done, else whether to send it again.
+type verdict struct {
+	reply lib9p.Msg
+	again bool
+}
+
+var undecided verdict // the client has to look for itself
+
+func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
+
+// prove finds out what became of r and gives the client the answer that is true.
+func (s *session) prove(srv *server, r *request) {
+	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
+	var v verdict
+	for range 4 {
+		var err error
+		if sleep(srv.ctx, pauses.pause()) != nil {
+			return
+		}
+		if v, err = s.verdict(srv, r); err == nil {
+			break
+		}
+		if srv.ctx.Err() != nil || errors.Is(err, errGone) {
+			return // the next connection's
+		}
+		s.log.Debug("probe failed", "type", lib9p.TypeName(r.typ), "err", err)
+	}
+	s.mu.Lock()
+	defer s.tell(nil)
+	defer s.mu.Unlock()
+	if r.state != proving || s.srv != srv {
+		return
+	}
+	switch {
+	case v.again:
+		s.outcome.again++
+		r.state, r.doubt = queued, false
+		s.advance(r.fid)
+		if r.fid2 != nil {
+			s.advance(r.fid2)
+		}
+	case v.reply != nil:
+		s.outcome.proved++
+		s.conclude(r, v.reply)
+	default:
+		s.outcome.unsure++
+		s.log.Warn("a request may or may not have been done", "type", lib9p.TypeName(r.typ))
+		s.refuse(r, errUndecided)
+	}
+}
+
+// conclude gives r the answer that the server would have sent.
+func (s *session) conclude(r *request, reply lib9p.Msg) {
+	f, err := lib9p.Pack(s.d, r.ctag, reply)
+	if err == nil {
+		r.state = sent
+		opens := r.changesFid() && r.typ != lib9p.TypeTclunk && r.typ != lib9p.TypeTremove
+		if opens && s.srv != nil && r.fid.usable(s.srv.gen) {
+			s.srv.discard(r.fid.sfid) // it is the directory still, on this connection
+		}
+		if opens {
+			r.fid.gen, r.fid.restoring = 0, nil
+		}
+		if f, err = s.learn(r, f); err == nil {
+			s.local = append(s.local, f...)
+			s.hasLocal.Store(true)
+			if opens {
+				s.restoreSoon(r.fid)
+			}
+			return
+		}
+	}
+	s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
+	s.refuse(r, errUndecided)
+}
+
+// verdict probes for r. An error means that the probe itself failed.
+func (s *session) verdict(srv *server, r *request) (verdict, error) {
+	p := prober{s: s, srv: srv}
+	defer p.done()
+	s.mu.Lock()
+	p.fenced = s.outcome.isFenced()
+	m := r.msg(s.d)
+	s.mu.Unlock()
+	switch m := m.(type) {
+	case *lib9p.Tcreate:
+		return p.create(r, m)
+	case *lib9p.Tlcreate:
+		if m.Flags&lib9p.LEXCL == 0 {
+			return verdict{again: p.fenced}, nil
+		}
+		return p.absent(r.fid, m.Name)
+	case *lib9p.Tmkdir:
+		return p.absent(r.fid, m.Name)
+	case *lib9p.Tsymlink:
+		return p.symlink(r, m)
+	case *lib9p.Tmknod:
+		return p.mknod(r, m)
+	case *lib9p.Tlink:
+		return p.link(r, m)
+	case *lib9p.Trename:
+		return p.renamed(r.fid, m.Name, s.second(r), &lib9p.Rrename{})
+	case *lib9p.Twstat:
+		return p.renamed(r.fid, m.Stat.Name, nil, &lib9p.Rwstat{})
+	case *lib9p.Trenameat:
+		return p.renamedAt(r, m)
+	case *lib9p.Tunlinkat:
+		return p.unlinked(r, m)
+	case *lib9p.Tremove:
+		return p.removed(r, &lib9p.Rremove{})
+	case *lib9p.Tclunk:
+		return p.removed(r, &lib9p.Rremove{})
+	case *lib9p.Twrite:
+		return p.appended(r, m)
+	}
+	return undecided, nil
+}
+
+// again is the verdict for what has certainly not been done: it may be
+// done now only if the old connection cannot do it still.
+func (p *prober) again() verdict { return verdict{again: p.fenced} }
+
+// absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
+func (p *prober) absent(dir *fid, name string) (verdict, error) {
+	found, err := p.lookup(p.node(dir), name)
+	if err != nil || found.ok {
+		return undecided, err
+	}
+	return p.again(), nil
+}
+
+func (p *prober) create(r *request, m *lib9p.Tcreate) (verdict, error) {
+	return p.absent(r.fid, m.Name)
+}
+
+func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return p.again(), nil
+	}
+	if found.qid.Type&plan9.QTSYMLINK == 0 || !p.wasAbsent(dir, m.Name) {
+		return undecided, nil
+	}
+	reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
+	if err != nil || reply.(*lib9p.Rreadlink).Target != m.Target {
+		return undecided, err
+	}
+	return didIt(&lib9p.Rsymlink{Qid: found.qid}), nil
+}
+
+func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return p.again(), nil
+	}
+	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
+	if err != nil {
+		return undecided, err
+	}
+	a := reply.(*lib9p.Rgetattr)
+	device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
+	if (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device || !p.wasAbsent(dir, m.Name) {
+		return undecided, nil
+	}
+	return didIt(&lib9p.Rmknod{Qid: found.qid}), nil
+}
+
+func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
+	dir, source := p.node(r.fid), p.node(p.s.second(r))
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	switch {
+	case !found.ok:
+		return p.again(), nil
+	case sameFile(found.qid, p.qid(source)) && p.wasAbsent(dir, m.Name):
+		return didIt(&lib9p.Rlink{}), nil
+	}
+	return undecided, nil
+}
+
+// renamed judges a rename of the file that f is to name, in dir or where it is.
+func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdict, error) {
+	p.s.mu.Lock()
+	n := f.node
+	from, old, q, gone := n.parent, n.name, n.qid, n.gone
+	to := from
+	if dir != nil {
+		to = dir.node
+	}
+	p.s.mu.Unlock()
+	if from == nil || gone {
+		return undecided, nil
+	}
+	return p.moved(q, from, old, to, name, reply)
+}
+
+func (p *prober) renamedAt(r *request, m *lib9p.Trenameat) (verdict, error) {
+	p.s.mu.Lock()
+	from, to := r.fid.node, p.s.second(r).node
+	n := from.children[m.Oldname]
+	var q lib9p.Qid
+	if n != nil {
+		q = n.qid
+	}
+	p.s.mu.Unlock()
+	if n == nil {
+		return undecided, nil
+	}
+	return p.moved(q, from, m.Oldname, to, m.Newname, &lib9p.Rrenameat{})
+}
+
+// moved judges from where the file q is found.
+func (p *prober) moved(q lib9p.Qid, from *node, old string, to *node, name string, reply lib9p.Msg) (verdict, error) {
+	a, err := p.lookup(from, old)
+	if err != nil {
+		return undecided, err
+	}
+	b, err := p.lookup(to, name)
+	if err != nil {
+		return undecided, err
+	}
+	atOld, atNew := a.ok && sameFile(a.qid, q), b.ok && sameFile(b.qid, q)
+	switch {
+	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
+		return verdict{again: true}, nil
+	case atOld:
+		return p.again(), nil
+	case atNew:
+		return didIt(reply), nil
+	}
+	return undecided, nil
+}
+
+func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return didIt(&lib9p.Runlinkat{}), nil
+	}
+	p.s.mu.Lock()
+	n := dir.children[m.Name]
+	same := n != nil && sameFile(n.qid, found.qid)
+	p.s.mu.Unlock()
+	if same {
+		return p.again(), nil
+	}
+	return undecided, nil
+}
+
+func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
+	p.s.mu.Lock()
+	n := r.fid.node
+	dir, name, q, gone := n.parent, n.name, n.qid, n.gone
+	p.s.mu.Unlock()
+	if gone {
+		return didIt(reply), nil
+	}
+	if dir == nil {
+		return undecided, nil
+	}
+	found, err := p.lookup(dir, name)
+	switch {
+	case err != nil:
+		return undecided, err
+	case !found.ok:
+		return didIt(reply), nil
+	case sameFile(found.qid, q):
+		return p.again(), nil
+	}
+	return undecided, nil
+}
+
+// appended judges a write to the end of a file from the file's length and what is found there.
+func (p *prober) appended(r *request, m *lib9p.Twrite) (verdict, error) {
+	p.s.mu.Lock()
+	n := r.fid.node
+	before, known := n.length, n.lengthKnown && n.writing == 1 && !n.gone
+	p.s.mu.Unlock()
+	if !known || len(m.Data) == 0 {
+		return undecided, nil
+	}
+	names, ok := p.path(n)
+	if !ok {
+		return undecided, nil
+	}
+	sfid, err := p.walk(n, names)
+	if err != nil {
+		return undecided, err
+	}
+	length, err := p.length(sfid)
+	if err != nil {
+		return undecided, err
+	}
+	if length == before {
+		return p.again(), nil
+	}
+	if length < before || length-before > uint64(len(m.Data)) {
+		return undecided, nil
+	}
+	want := m.Data[:length-before]
+	got, err := p.read(sfid, before, uint32(len(want)))
+	if err != nil || !bytes.Equal(got, want) {
+		return undecided, nil
+	}
+	return didIt(&lib9p.Rwrite{Count: uint32(len(want))}), nil
+}

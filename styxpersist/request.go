@@ -1,0 +1,247 @@
+package styxpersist
+
+import "github.com/styxkit/styxkit/lib9p"
+
+// A request is a T-message that has no answer yet: one of the client's, or of the session's own (own is set).
+type request struct {
+	seq   uint64 // order of arrival
+	ctag  uint16
+	stag  uint16
+	typ   uint8
+	state state
+	srv   *server // where it was sent
+	frame lib9p.Frame
+	// doubt: it was sent on a connection that died, so it may have been executed.
+	doubt bool
+	// kept: a queue may refer to it still, so it is not used again.
+	kept bool
+
+	fid, fid2 *fid  // fids that must be there; nil where the message has none
+	makes     *fid  // the fid that its success makes
+	writes    *node // Twrite: the file
+
+	oldSeq   uint64     // Tflush: the request that it cancels, which may have its answer since
+	flushes  []*request // Tflushes that wait for the end of its probe
+	own      chan lib9p.Frame
+	discards bool     // own, and clunks an sfid that nobody wants
+	small    [64]byte // frame's bytes where they fit
+}
+
+type state uint8
+
+const (
+	done    state = iota
+	queued        // certainly not executed
+	sent          // written, or being written
+	proving       // was sent on a connection that died; a probe is finding out
+)
+
+// changesFid reports whether the request makes something else of its fid,
+// so that those behind it have to wait for its answer.
+func (r *request) changesFid() bool {
+	switch r.typ {
+	case lib9p.TypeTopen, lib9p.TypeTlopen, lib9p.TypeTcreate, lib9p.TypeTlcreate,
+		lib9p.TypeTclunk, lib9p.TypeTremove, lib9p.TypeTxattrcreate:
+		return true
+	case lib9p.TypeTwalk:
+		return r.frame.U32(lib9p.OffFid) == r.frame.U32(lib9p.OffFid2)
+	}
+	return false
+}
+
+// movesNames reports whether the request may change what a path leads to:
+// a way back that fails while one is under way proves nothing.
+func (r *request) movesNames() bool {
+	switch r.typ {
+	case lib9p.TypeTrename, lib9p.TypeTrenameat, lib9p.TypeTwstat, lib9p.TypeTunlinkat, lib9p.TypeTremove:
+		return true
+	}
+	return false
+}
+
+// msg returns the request's message.
+func (r *request) msg(d lib9p.Dialect) lib9p.Msg {
+	_, m, err := lib9p.Unpack(d, r.frame)
+	if err != nil {
+		panic("styxpersist: a noted request does not unpack: " + err.Error()) // note validated it
+	}
+	return m
+}
+
+// keep makes r own a copy of f.
+func (r *request) keep(f lib9p.Frame) {
+	if len(f) <= len(r.small) {
+		r.frame = r.small[:copy(r.small[:], f)]
+		return
+	}
+	if cap(r.frame) < len(f) {
+		r.frame = make(lib9p.Frame, len(f))
+	}
+	r.frame = r.frame[:copy(r.frame[:len(f)], f)]
+}
+
+// newRequest enters a request of the client's. Its frame is copied, as the client sent it.
+func (s *session) newRequest(f lib9p.Frame) *request {
+	var r *request
+	if n := len(s.spare); n > 0 && len(f) <= len(r.small) {
+		r = s.spare[n-1]
+		s.spare = s.spare[:n-1]
+	} else if n := len(s.spareBig); n > 0 && len(f) > len(r.small) {
+		r = s.spareBig[n-1]
+		s.spareBig = s.spareBig[:n-1]
+	} else {
+		r = new(request)
+	}
+	buf := r.frame
+	*r = request{frame: buf}
+	r.keep(f)
+	s.seq++
+	r.seq, r.ctag, r.typ, r.state = s.seq, f.Tag(), f.Type(), queued
+	for int(r.ctag) >= len(s.reqs) {
+		s.reqs = append(s.reqs, make([]*request, 64)...)
+	}
+	s.reqs[r.ctag] = r
+	s.bytes += len(r.frame)
+	return r
+}
+
+// finish takes r, which has its answer, out of the tables.
+// Its client tag is free from now on, so the answer must not be written before.
+func (s *session) finish(r *request) {
+	if s.reqs[r.ctag] == r {
+		s.reqs[r.ctag] = nil
+		s.bytes -= len(r.frame)
+		if s.bytes <= maxBytes {
+			s.room.Signal()
+		}
+	}
+	r.state = done
+	if r.srv != nil {
+		r.srv.freeTag(r)
+		if len(s.ready) > 0 {
+			s.kick()
+		}
+	}
+	if r.fid != nil {
+		s.leave(r.fid, r)
+	}
+	if r.fid2 != nil {
+		s.leave(r.fid2, r)
+	}
+	if r.movesNames() {
+		s.moves++
+	}
+	if r.writes != nil {
+		r.writes.writing--
+		r.writes.drop()
+		r.writes = nil
+	}
+	for _, fl := range r.flushes {
+		if fl.state != done {
+			s.answer(fl, &lib9p.Rflush{})
+		}
+	}
+	if r.kept || r.flushes != nil {
+		return
+	}
+	r.fid, r.fid2, r.makes, r.srv = nil, nil, nil, nil
+	const most = 64
+	switch {
+	case len(r.frame) <= len(r.small) && len(s.spare) < most:
+		r.frame = nil
+		s.spare = append(s.spare, r)
+	case len(r.frame) > len(r.small) && len(s.spareBig) < most/4:
+		s.spareBig = append(s.spareBig, r)
+	}
+}
+
+// leave ends r's hold on f, and lets those behind it go.
+func (s *session) leave(f *fid, r *request) {
+	if f.barrier == r {
+		f.barrier = nil
+	}
+	if len(f.waiting) > 0 {
+		s.advance(f)
+	}
+}
+
+// enqueue makes r wait until its fids are there. They are asked to come.
+func (s *session) enqueue(r *request) {
+	r.state, r.kept = queued, true
+	if r.fid == nil && r.fid2 == nil {
+		s.ready = append(s.ready, r)
+		s.kick()
+		return
+	}
+	r.fid.waiting = append(r.fid.waiting, r)
+	if r.fid2 != nil && r.fid2 != r.fid {
+		r.fid2.waiting = append(r.fid2.waiting, r)
+	}
+	s.advance(r.fid)
+	if r.fid2 != nil {
+		s.advance(r.fid2)
+	}
+}
+
+// advance lets go what waits for f and can, in order.
+func (s *session) advance(f *fid) {
+	for len(f.waiting) > 0 {
+		r := f.waiting[0]
+		if r.state == done {
+			f.waiting = f.waiting[1:]
+			continue
+		}
+		if f.state == fidDead {
+			f.waiting = f.waiting[1:]
+			s.onDead(r, f)
+			continue
+		}
+		if s.srv == nil || f.barrier != nil || r.state == proving {
+			return
+		}
+		if !f.usable(s.srv.gen) {
+			if f.state == fidLive {
+				s.restoreSoon(f)
+			}
+			return
+		}
+		g := r.fid
+		if g == f {
+			g = r.fid2
+		}
+		if g != nil && g != f && (g.barrier != nil || len(g.waiting) == 0 || g.waiting[0] != r || !g.usable(s.srv.gen)) {
+			if g.state == fidLive && !g.usable(s.srv.gen) {
+				s.restoreSoon(g)
+			}
+			return
+		}
+		s.pop(f, r)
+		if g != nil && g != f {
+			s.pop(g, r)
+		}
+		s.ready = append(s.ready, r)
+		s.kick()
+	}
+}
+
+func (s *session) pop(f *fid, r *request) {
+	f.waiting = f.waiting[1:]
+	f.unsent++
+	if r.changesFid() {
+		f.barrier = r
+	}
+}
+
+// onDead answers r, which waited for a fid that has died.
+func (s *session) onDead(r *request, f *fid) {
+	switch r.typ {
+	case lib9p.TypeTclunk:
+		s.forget(f)
+		s.answer(r, &lib9p.Rclunk{})
+	case lib9p.TypeTremove:
+		s.forget(f)
+		s.refuse(r, f.err)
+	default:
+		s.refuse(r, f.err)
+	}
+}

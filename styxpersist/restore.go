@@ -1,0 +1,437 @@
+package styxpersist
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A rootWay is a root on one connection: a fid attached there that
+// the session walks from and never gives to the client.
+type rootWay struct {
+	ready chan struct{} // closed when sfid or err is there
+	sfid  uint32
+	err   error
+}
+
+// root returns the root of an attach, a new one where there is none like it.
+func (s *session) root(uname, aname string, nuname uint32) *root {
+	for _, r := range s.roots {
+		if r.uname == uname && r.aname == aname && r.nuname == nuname {
+			return r
+		}
+	}
+	r := &root{uname: uname, aname: aname, nuname: nuname}
+	s.roots = append(s.roots, r)
+	return r
+}
+
+// resume makes srv the session's connection and starts bringing back what is needed first:
+// open files, and what requests wait for. The rest comes when it is used, or in the background.
+func (s *session) resume(srv *server) {
+	s.mu.Lock()
+	roots := append([]*root(nil), s.roots...)
+	s.mu.Unlock()
+	for _, r := range roots { // in the original order: some servers let the later ones in for the first's sake
+		if _, err := s.way(srv, r); err != nil {
+			s.log.Warn("cannot attach again", "aname", r.aname, "uname", r.uname, "err", err)
+		}
+	}
+	s.gate.Lock()
+	s.mu.Lock()
+	defer s.gate.Unlock()
+	defer s.mu.Unlock()
+	s.srv = srv
+	if s.outcome.since.IsZero() {
+		return // the first connection: there is nothing to bring back
+	}
+	for _, f := range s.fids {
+		if f.state == fidLive && (f.open || f.role == roleXattrR) {
+			s.restoreSoon(f)
+		}
+	}
+	for _, f := range s.fids {
+		s.advance(f)
+	}
+	for _, r := range s.reqs {
+		switch {
+		case r == nil:
+		case r.state == proving:
+			s.spawn(func() { s.prove(srv, r) })
+		case r.state == queued && r.fid == nil:
+			s.ready = append(s.ready, r)
+		}
+	}
+	s.kick()
+	s.spawn(func() { s.settle(srv) })
+}
+
+// settle waits until what is needed first is back, says so, and then brings back the rest.
+func (s *session) settle(srv *server) {
+	s.mu.Lock()
+	for s.srv == srv && srv.restoring > 0 {
+		srv.settled.Wait()
+	}
+	if s.srv != srv {
+		s.mu.Unlock()
+		return
+	}
+	s.outcome.report(s.log)
+	var rest []*fid
+	for _, f := range s.fids {
+		if f.state == fidLive && !f.usable(srv.gen) {
+			rest = append(rest, f)
+		}
+	}
+	s.mu.Unlock()
+	for _, f := range rest {
+		s.mu.Lock()
+		for s.srv == srv && srv.restoring >= sweepWindow {
+			srv.settled.Wait()
+		}
+		if s.srv != srv {
+			s.mu.Unlock()
+			return
+		}
+		if !f.dropped && f.state == fidLive && !f.usable(srv.gen) {
+			s.restoreSoon(f)
+		}
+		s.mu.Unlock()
+	}
+}
+
+const (
+	sweepWindow   = 16  // fids that the background brings back at a time
+	restoreWindow = 256 // requests of ours under way at a time
+)
+
+// restoreSoon has f brought back on the present connection. The mutex is held.
+func (s *session) restoreSoon(f *fid) {
+	srv := s.srv
+	if srv == nil || f.restoring == srv || f.dropped {
+		return
+	}
+	f.restoring = srv
+	srv.restoring++
+	s.spawn(func() {
+		srv.window <- struct{}{}
+		s.restore(srv, f)
+		<-srv.window
+		s.mu.Lock()
+		srv.restoring--
+		srv.settled.Broadcast()
+		s.mu.Unlock()
+		s.tell(nil)
+	})
+}
+
+// restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass
+// makes the fid dead, and only the fid. It tries again for as long as srv lives where the trouble may pass.
+func (s *session) restore(srv *server, f *fid) {
+	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: func() float64 { return 0.5 }}
+	grace := time.Now().Add(exclGrace)
+	for {
+		if sleep(srv.ctx, pauses.pause()) != nil {
+			return
+		}
+		s.mu.Lock()
+		if f.dropped || f.state != fidLive || s.srv != srv {
+			s.mu.Unlock()
+			return
+		}
+		w := s.wayTo(f)
+		moves := s.moves
+		s.mu.Unlock()
+
+		sfid, err := s.reach(srv, w)
+		s.mu.Lock()
+		if f.dropped || s.srv != srv {
+			if err == nil {
+				srv.discard(sfid)
+			}
+			s.mu.Unlock()
+			return
+		}
+		switch {
+		case err == nil:
+			f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
+			if f.open {
+				s.outcome.files++
+			}
+			s.advance(f)
+			s.mu.Unlock()
+			return
+		case srv.ctx.Err() != nil || errors.Is(err, errGone):
+			s.mu.Unlock()
+			return
+		case passing(err), isGoneAway(err) && (moves != s.moves || s.namesMove()),
+			w.open && isBusy(err) && time.Now().Before(grace):
+			s.mu.Unlock()
+			continue
+		}
+		f.restoring = nil
+		f.die(deathOf(f, err))
+		s.outcome.lost++
+		name := w.String()
+		s.log.Warn("a file cannot be brought back", "path", name, "open", f.open, "cause", err, "answer", f.err)
+		s.advance(f)
+		s.mu.Unlock()
+		return
+	}
+}
+
+// namesMove reports whether a request is under way, or being proved, that changes
+// names: the path that a fid was sought on may not be its path any more.
+func (s *session) namesMove() bool {
+	for _, r := range s.reqs {
+		if r != nil && r.movesNames() && (r.state == sent || r.state == proving) {
+			return true
+		}
+	}
+	return false
+}
+
+// exclGrace is how long a file that a server still holds for the old connection is tried.
+const exclGrace = 10 * time.Second
+
+// A wayTo is what is needed to bring a fid back, as it was at one moment.
+type wayTo struct {
+	root  *root
+	names []string
+	gone  bool // no path leads there
+	qid   lib9p.Qid
+	role  role
+	open  bool
+	flags uint32
+	xattr string
+	size  uint64
+	locks []lockRange
+}
+
+func (s *session) wayTo(f *fid) wayTo {
+	names, ok := f.node.path()
+	return wayTo{
+		root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
+		role: f.role, open: f.open, flags: f.flags, xattr: f.xattr, size: f.xattrSize,
+		locks: append([]lockRange(nil), f.locks...),
+	}
+}
+
+func (w *wayTo) String() string {
+	p := w.root.aname
+	for _, name := range w.names {
+		p += "/" + name
+	}
+	if w.gone {
+		return "removed file"
+	}
+	return p
+}
+
+// reach makes an sfid on srv that is what w describes.
+func (s *session) reach(srv *server, w wayTo) (uint32, error) {
+	if w.gone {
+		return 0, errRemoved
+	}
+	sfid, qid, err := s.walkTo(srv, w.root, w.names)
+	if err != nil {
+		return 0, err
+	}
+	if !sameFile(qid, w.qid) {
+		srv.drop(sfid)
+		return 0, errReplaced
+	}
+	switch {
+	case w.role == roleXattrR:
+		sfid, err = s.reachXattr(srv, sfid, w)
+	case w.open:
+		err = s.reopen(srv, sfid, w)
+	}
+	if err != nil {
+		srv.drop(sfid)
+		return 0, err
+	}
+	return sfid, nil
+}
+
+// walkTo makes an sfid for the file that names lead to from root, and returns the file's qid.
+func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qid, error) {
+	from, err := s.way(srv, r)
+	if err != nil {
+		return 0, lib9p.Qid{}, err
+	}
+	s.mu.Lock()
+	qid := r.top.qid
+	s.mu.Unlock()
+	base := from
+	for first := true; first || len(names) > 0; first = false {
+		n := min(len(names), lib9p.MaxWalk)
+		s.mu.Lock()
+		to := srv.newSfid()
+		s.mu.Unlock()
+		m, err := srv.call(srv.ctx, &lib9p.Twalk{Fid: from, Newfid: to, Wname: names[:n]})
+		if from != base {
+			srv.drop(from)
+		}
+		if err != nil {
+			if _, refused := errors.AsType[*lib9p.Error](err); refused {
+				s.mu.Lock()
+				srv.freeSfid(to)
+				s.mu.Unlock()
+			}
+			return 0, qid, err
+		}
+		q := m.(*lib9p.Rwalk).Wqid
+		if len(q) < n {
+			srv.drop(to)
+			return 0, qid, errNotFound
+		}
+		if n > 0 {
+			qid = q[n-1]
+		}
+		from, names = to, names[n:]
+	}
+	return from, qid, nil
+}
+
+// reopen opens sfid as w was open and takes its locks back.
+func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
+	var qid lib9p.Qid
+	if s.d == lib9p.L {
+		m, err := srv.call(srv.ctx, &lib9p.Tlopen{Fid: sfid, Flags: w.flags})
+		if err != nil {
+			return err
+		}
+		qid = m.(*lib9p.Rlopen).Qid
+	} else {
+		m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(w.flags)})
+		if err != nil {
+			return err
+		}
+		qid = m.(*lib9p.Ropen).Qid
+	}
+	if !sameFile(qid, w.qid) {
+		return errReplaced
+	}
+	return s.relock(srv, sfid, w.locks)
+}
+
+// reachXattr makes sfid, which is the file's, a fid of its attribute again.
+func (s *session) reachXattr(srv *server, sfid uint32, w wayTo) (uint32, error) {
+	s.mu.Lock()
+	to := srv.newSfid()
+	s.mu.Unlock()
+	m, err := srv.call(srv.ctx, &lib9p.Txattrwalk{Fid: sfid, Newfid: to, Name: w.xattr})
+	if err != nil {
+		return sfid, err
+	}
+	srv.drop(sfid)
+	if m.(*lib9p.Rxattrwalk).Size != w.size {
+		return to, errReplaced
+	}
+	return to, nil
+}
+
+// way returns the session's own fid of root r on srv, attaching where that has not been done.
+func (s *session) way(srv *server, r *root) (uint32, error) {
+	s.mu.Lock()
+	w := srv.roots[r]
+	if w == nil {
+		w = &rootWay{ready: make(chan struct{}), sfid: srv.newSfid()}
+		srv.roots[r] = w
+		s.mu.Unlock()
+		w.err = s.attach(srv, r, w.sfid)
+		if w.err != nil {
+			s.mu.Lock()
+			delete(srv.roots, r) // the next who needs it tries again
+			s.mu.Unlock()
+		}
+		close(w.ready)
+		return w.sfid, w.err
+	}
+	s.mu.Unlock()
+	select {
+	case <-w.ready:
+		return w.sfid, w.err
+	case <-srv.ctx.Done():
+		return 0, errGone
+	}
+}
+
+func (s *session) attach(srv *server, r *root, sfid uint32) error {
+	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
+	defer cancel()
+	m, err := srv.call(ctx, &lib9p.Tattach{Fid: sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.top != nil && !sameFile(m.(*lib9p.Rattach).Qid, r.top.qid) {
+		return errReplaced
+	}
+	return nil
+}
+
+// drop has an sfid clunked that is not needed any more.
+func (srv *server) drop(sfid uint32) {
+	srv.s.mu.Lock()
+	srv.discard(sfid)
+	srv.s.mu.Unlock()
+}
+
+// Why a fid cannot come back, beside what the server says.
+var (
+	errRemoved  = errors.New("it was removed")
+	errReplaced = errors.New("another file has its name")
+)
+
+// number returns the errno of a server's refusal, and 0 for another error.
+func number(err error) lib9p.Errno {
+	if e, ok := errors.AsType[*lib9p.Error](err); ok {
+		return e.Number()
+	}
+	return 0
+}
+
+// passing reports whether a server's refusal may pass by itself.
+func passing(err error) bool {
+	switch number(err) {
+	case lib9p.EMFILE, lib9p.ENFILE, lib9p.ENOMEM, lib9p.EINTR:
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded)
+}
+
+func isBusy(err error) bool {
+	n := number(err)
+	return n == lib9p.EBUSY || n == lib9p.EAGAIN || n == lib9p.ETXTBSY
+}
+
+func isNotFound(err error) bool { return number(err) == lib9p.ENOENT }
+
+// isGoneAway reports whether err may come of a name that was just changed.
+func isGoneAway(err error) bool {
+	return isNotFound(err) || err == errReplaced || number(err) == lib9p.ENOTDIR
+}
+
+// deathOf returns what a fid answers that could not be brought back because of err. A file that was only looked at answers
+// that it is not there, upon which Linux looks again; an open one is stale.
+func deathOf(f *fid, err error) *lib9p.Error {
+	switch {
+	case f.role == roleXattrR:
+		return errIO
+	case err == errLockGone:
+		return errLockLost
+	case !f.open && (isGoneAway(err) || err == errRemoved):
+		return errNotFound
+	}
+	return errStale
+}
+
+// isDir reports whether qid is a directory's.
+func isDir(qid lib9p.Qid) bool { return qid.Type&plan9.QTDIR != 0 }

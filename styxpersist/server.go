@@ -1,0 +1,213 @@
+package styxpersist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A server is one connection to the server, a generation.
+type server struct {
+	gen  int
+	conn lib9p.Transport
+	s    *session
+
+	wmu sync.Mutex // one writer at a time
+
+	// Of the session's mutex.
+	tags      []*request // by stag: what has no answer yet
+	version   *request   // the Tversion that has no answer yet
+	freeTags  queue[uint16]
+	freeSfids queue[uint32]
+	nextSfid  uint32
+	restoring int           // fids that are being brought back
+	settled   *sync.Cond    // of the mutex: restoring became less, or the connection died
+	window    chan struct{} // bounds the fids brought back at a time
+	discards  []uint32      // sfids that the server may have made and nobody wants
+	unknown   int           // answers to no question
+	roots     map[*root]*rootWay
+
+	ctx      context.Context // ends with the connection
+	cancel   context.CancelFunc
+	gone     chan struct{} // closed when nothing more comes from it
+	cause    error         // why, set before gone is closed
+	writeErr error         // of the first write that failed; wmu
+}
+
+const (
+	tagUnused = 0xfffe // a stag that no request ever has
+	maxTags   = 0xff00
+	// Numbers wait in a queue this long before they are used again: a
+	// server that mixes up an old use and a new one then does no harm.
+	tagsAtRest  = 64
+	sfidsAtRest = 1024
+)
+
+// errGone says that the connection died under one of the session's own requests.
+var errGone = errors.New("connection to the server lost")
+
+func newServer(s *session, conn lib9p.Transport, gen int) *server {
+	srv := &server{
+		s: s, conn: conn, gen: gen,
+		roots:   make(map[*root]*rootWay),
+		gone:    make(chan struct{}),
+		window:  make(chan struct{}, restoreWindow),
+		settled: sync.NewCond(&s.mu),
+	}
+	srv.ctx, srv.cancel = context.WithCancel(s.ctx)
+	return srv
+}
+
+// newTag gives r a stag. It returns false where all are under way.
+func (srv *server) newTag(r *request) bool {
+	switch n := len(srv.tags); {
+	case srv.freeTags.len() > tagsAtRest || n == maxTags && srv.freeTags.len() > 0:
+		r.stag = srv.freeTags.take()
+		srv.tags[r.stag] = r
+	case n < maxTags:
+		r.stag = uint16(n)
+		srv.tags = append(srv.tags, r)
+	default:
+		return false
+	}
+	return true
+}
+
+// outstanding returns the request that an answer with tag stag is for, or nil.
+func (srv *server) outstanding(stag uint16) *request {
+	if stag == lib9p.NoTag {
+		return srv.version
+	}
+	if int(stag) >= len(srv.tags) {
+		return nil
+	}
+	return srv.tags[stag]
+}
+
+func (srv *server) freeTag(r *request) {
+	switch {
+	case srv.version == r:
+		srv.version = nil
+	case srv.outstanding(r.stag) == r:
+		srv.tags[r.stag] = nil
+		srv.freeTags.put(r.stag)
+	}
+}
+
+func (srv *server) newSfid() uint32 {
+	if srv.freeSfids.len() > sfidsAtRest {
+		return srv.freeSfids.take()
+	}
+	srv.nextSfid++
+	return srv.nextSfid - 1
+}
+
+func (srv *server) freeSfid(sfid uint32) { srv.freeSfids.put(sfid) }
+
+// discard has an sfid clunked that the server may have made. The mutex is held.
+func (srv *server) discard(sfid uint32) {
+	srv.discards = append(srv.discards, sfid)
+	srv.s.kick()
+}
+
+// appendClunk appends a Tclunk of sfid to b, whose answer nobody waits for. It returns false where no tag is free.
+func (srv *server) appendClunk(b lib9p.Frame, sfid uint32) (lib9p.Frame, bool) {
+	r := &request{own: make(chan lib9p.Frame, 1), discards: true, typ: lib9p.TypeTclunk, state: sent, srv: srv}
+	if !srv.newTag(r) {
+		return b, false
+	}
+	at := len(b)
+	b, err := lib9p.Append(b, srv.s.d, r.stag, &lib9p.Tclunk{Fid: sfid})
+	if err != nil {
+		panic("styxpersist: a Tclunk does not pack: " + err.Error())
+	}
+	r.keep(b[at:])
+	return b, true
+}
+
+// write sends frames that lie one behind the other and returns how many bytes went.
+func (srv *server) write(run []byte) (int, error) {
+	srv.wmu.Lock()
+	defer srv.wmu.Unlock()
+	n, err := srv.conn.Write(run)
+	if err != nil {
+		if srv.writeErr == nil {
+			srv.writeErr = err
+		}
+		srv.hangUp()
+	}
+	return n, err
+}
+
+// lastWriteErr returns why writing to the connection failed, if it did. No write is under way any more.
+func (srv *server) lastWriteErr() error {
+	srv.wmu.Lock()
+	defer srv.wmu.Unlock()
+	return srv.writeErr
+}
+
+// hangUp ends the connection's writes and, after a moment in which answers
+// may still come, its reads. It is safe to call at any time.
+func (srv *server) hangUp() {
+	if d, ok := srv.conn.(interface{ SetReadDeadline(time.Time) error }); ok {
+		if d.SetReadDeadline(time.Now().Add(harvest)) == nil {
+			return
+		}
+	}
+	srv.conn.Close()
+}
+
+// harvest is how long a connection that takes no more requests may still answer.
+const harvest = time.Second
+
+// call sends a request of the session's own and returns the answer. The error is a *lib9p.Error where
+// the server refuses, errGone where the connection dies, or ctx's.
+func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
+	s := srv.s
+	r := &request{own: make(chan lib9p.Frame, 1), typ: lib9p.TypeOf(m), state: sent, srv: srv}
+	s.mu.Lock()
+	if r.typ == lib9p.TypeTversion {
+		r.stag, srv.version = lib9p.NoTag, r
+	} else if !srv.newTag(r) {
+		s.mu.Unlock()
+		return nil, &lib9p.Error{Ename: "no free tag", Errno: lib9p.EAGAIN}
+	}
+	d := s.d
+	s.mu.Unlock()
+	f, err := lib9p.Pack(d, r.stag, m)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := srv.write(f); err != nil {
+		return nil, fmt.Errorf("%w: %w", errGone, err)
+	}
+	select {
+	case f = <-r.own:
+	case <-srv.gone:
+		select {
+		case f = <-r.own:
+		default:
+			return nil, errGone
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if f.Type() == lib9p.TypeRversion {
+		d = lib9p.P2000 // any will do: the message is the same
+	}
+	_, m, err = lib9p.Unpack(d, f)
+	if err != nil {
+		return nil, fmt.Errorf("server sent a malformed message: %w", err)
+	}
+	if e := lib9p.ErrorOf(m); e != nil {
+		return nil, e
+	}
+	if lib9p.TypeOf(m) != r.typ+1 {
+		return nil, fmt.Errorf("server answered %s with %s", lib9p.TypeName(r.typ), lib9p.TypeName(lib9p.TypeOf(m)))
+	}
+	return m, nil
+}

@@ -1,0 +1,206 @@
+package styxpersist
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A session is what begins with a client's Tversion: its table of fids and requests, and the server
+// connections, one after the other, on which it lives.
+//
+// gate is held by who notes or releases requests and writes them: taken before mu, never while it is held.
+// mu guards the table; nothing is read or written while it is held.
+type session struct {
+	link  *link
+	log   *slog.Logger
+	msize uint32
+	d     lib9p.Dialect
+
+	gate  sync.Mutex
+	burst burst // of relay; gate
+	out   burst // of the sender; gate
+
+	mu       sync.Mutex
+	srv      *server // nil while the server is away
+	agreedOn bool    // the client has its Rversion
+	fids     map[uint32]*fid
+	roots    []*root
+	reqs     []*request // by ctag
+	seq      uint64
+	spare    []*request
+	spareBig []*request
+	ready    []*request // may be sent, in order
+	moves    uint64     // requests that change names, answered so far
+	bytes    int        // of requests that have no answer
+	room     *sync.Cond // of mu: bytes became less, or the session ends
+	outcome  tally      // of the recovery that is under way
+
+	local    []byte // answers of our own that are to be told; mu
+	telling  []byte // link.wmu
+	hasLocal atomic.Bool
+	over     atomic.Bool // set under link.wmu: nothing more is told
+
+	kicked chan struct{} // capacity 1: the sender has something to do
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+}
+
+func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
+	s := &session{
+		link: l, log: l.log, d: d, msize: msize,
+		fids:   make(map[uint32]*fid),
+		reqs:   make([]*request, 64),
+		kicked: make(chan struct{}, 1),
+	}
+	s.room = sync.NewCond(&s.mu)
+	return s
+}
+
+// begin starts the session's goroutines. They end with ctx, or at end.
+func (s *session) begin(ctx context.Context) {
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.spawn(s.keep)
+	s.spawn(s.sender)
+}
+
+func (s *session) spawn(f func()) {
+	s.work.Add(1)
+	go func() {
+		defer s.work.Done()
+		f()
+	}()
+}
+
+// end ends the session: no request of its gets an answer any more. It returns when all
+// that the session began has stopped.
+func (s *session) end() {
+	s.link.wmu.Lock()
+	s.over.Store(true)
+	s.link.wmu.Unlock()
+	s.cancel()
+	s.mu.Lock()
+	s.room.Broadcast()
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+// agreed reports whether the client has its Rversion.
+func (s *session) agreed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.agreedOn
+}
+
+// after runs f with the mutex held when d has passed, unless the session ends before.
+func (s *session) after(d time.Duration, f func()) {
+	s.spawn(func() {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-t.C:
+		}
+		s.mu.Lock()
+		f()
+		s.mu.Unlock()
+		s.tell(nil)
+	})
+}
+
+// maxBytes bounds what waiting requests may hold before the client is not read any more.
+// A Tflush behind it waits too, so it is generous.
+const maxBytes = 32 << 20
+
+// waitForRoom stops the client's reader while its requests hold too much.
+func (s *session) waitForRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.bytes > maxBytes && s.ctx.Err() == nil {
+		s.room.Wait()
+	}
+}
+
+// kick wakes the sender.
+func (s *session) kick() {
+	select {
+	case s.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// sender sends what has waited and may go. It is a goroutine of its own
+// because those who let requests go must not wait for the server.
+func (s *session) sender() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.kicked:
+		}
+		s.gate.Lock()
+		s.mu.Lock()
+		s.release()
+		s.mu.Unlock()
+		s.send(&s.out)
+		s.gate.Unlock()
+		s.tell(nil)
+	}
+}
+
+// maxRelease is about how much the sender sends with one write, in bytes.
+const maxRelease = 1 << 20
+
+// release puts into out what is ready: patched copies of the waiting requests, and clunks of
+// sfids that nobody wants. Gate and mutex are held.
+func (s *session) release() {
+	srv, out := s.srv, &s.out
+	if srv == nil {
+		return
+	}
+	out.srv = srv
+	for len(s.ready) > 0 {
+		if len(out.run) > maxRelease {
+			s.kick()
+			break
+		}
+		r := s.ready[0]
+		if r.state == queued && !r.wantsHelp() && !s.assign(r, srv) {
+			break // the answer that frees a tag will kick
+		}
+		s.ready = s.ready[1:]
+		r.unsentLess()
+		switch {
+		case r.state == done:
+		case r.wantsHelp():
+			s.help(srv, r)
+		default:
+			at := len(out.run)
+			out.run = append(out.run, r.frame...)
+			s.patch(out.run[at:], r)
+			out.ends = append(out.ends, burstEnd{r, r.seq, len(out.run)})
+		}
+	}
+	for len(srv.discards) > 0 {
+		b, ok := srv.appendClunk(out.run, srv.discards[0])
+		if !ok {
+			break
+		}
+		out.run, srv.discards = b, srv.discards[1:]
+	}
+}
+
+// unsentLess says that r has left the queue of what is ready.
+func (r *request) unsentLess() {
+	for _, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil && f.unsent > 0 {
+			f.unsent--
+		}
+	}
+}
