@@ -1,0 +1,104 @@
+package fuse
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/client"
+)
+
+// validity is how long the kernel keeps names and attributes.
+const validity = time.Second
+
+// A bridge answers the kernel's questions. It is go-fuse's RawFileSystem; what it leaves out is ENOSYS, which the kernel
+// takes as a limit and knows its way around.
+type bridge struct {
+	gofuse.RawFileSystem
+	dialect dialect // immutable
+	opt     Options // immutable
+	calls   *calls
+	root    *node
+	owners  *owners
+	dotL    bool // the dialect is 9P2000.L; immutable
+
+	mu         sync.Mutex // guards what follows and nodes
+	nodes      map[uint64]*node
+	links      map[uint64]*node // nodes of files with more than one name, by qid.path
+	last       uint64           // number of the newest node
+	handles    map[uint64]*handle
+	lastHandle uint64
+}
+
+func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
+	b := &bridge{
+		RawFileSystem: gofuse.NewDefaultRawFileSystem(),
+		opt:           opt,
+		calls:         calls,
+		owners:        newOwners(),
+		dotL:          root.Conn().Dialect() == lib9p.L,
+		last:          gofuse.FUSE_ROOT_ID,
+		handles:       make(map[uint64]*handle),
+	}
+	b.root = &node{id: b.last, lookups: 1, qid: root.Qid(), fid: &ref{fid: root, users: 1}}
+	b.nodes = map[uint64]*node{b.root.id: b.root}
+	b.links = make(map[uint64]*node)
+	if b.dotL {
+		b.dialect = new(linux)
+	} else {
+		b.dialect = newPlain(root.Conn().Dialect())
+	}
+	return b
+}
+
+// String names the file system's type in the list of mounts, behind "fuse.".
+func (b *bridge) String() string { return "styx" }
+
+// find looks name up in dir and returns the node, with a further lookup on it, and its attributes.
+func (b *bridge) find(ctx context.Context, dir *node, name string) (*node, *lib9p.Rgetattr, error) {
+	var f *client.Fid
+	err := b.on(ctx, dir, true, func(d *client.Fid) (err error) {
+		f, err = d.Walk(ctx, name)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := b.dialect.getattr(ctx, f)
+	if err != nil {
+		discard(f)
+		return nil, nil, err
+	}
+	return b.enter(dir, name, f, a, b.twin(ctx, dir, name, a)), a, nil
+}
+
+// entry fills in what the kernel is told of a name.
+func (b *bridge) entry(out *gofuse.EntryOut, n *node, a *lib9p.Rgetattr) {
+	out.NodeId = n.id
+	out.SetEntryTimeout(validity)
+	out.SetAttrTimeout(validity)
+	b.attr(&out.Attr, a)
+}
+
+// Lookup tells what name is. That it is nothing is an answer that the kernel keeps as well.
+func (b *bridge) Lookup(interrupt <-chan struct{}, h *gofuse.InHeader, name string, out *gofuse.EntryOut) gofuse.Status {
+	c := b.calls.begin(interrupt, h)
+	defer c.end()
+	dir := b.node(h.NodeId)
+	if dir == nil {
+		return status(errStale)
+	}
+	n, a, err := b.find(c, dir, name)
+	if number(err) == lib9p.ENOENT {
+		out.SetEntryTimeout(validity)
+		return gofuse.OK
+	}
+	if err != nil {
+		return status(err)
+	}
+	b.entry(out, n, a)
+	return gofuse.OK
+}

@@ -1,0 +1,197 @@
+package fuse
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/client"
+)
+
+// A handle is an open file or directory.
+type handle struct {
+	id     uint64
+	node   *node
+	fid    *client.Fid
+	stream bool // each read and write is a message of its own, and the kernel caches nothing
+	append bool // the server puts what is written at the end
+	locked bool // there have been locks; guarded by owners.mu
+	dir    dirState
+}
+
+// sticky is a thing that is learned once.
+type sticky struct{ v atomic.Bool }
+
+func (s *sticky) is() bool { return s.v.Load() }
+func (s *sticky) set()     { s.v.Store(true) }
+
+// handle returns the handle of a number, or nil.
+func (b *bridge) handle(id uint64) *handle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.handles[id]
+}
+
+// opened makes a handle of an open fid.
+func (b *bridge) opened(n *node, f *client.Fid, flags uint32) *handle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastHandle++
+	h := &handle{id: b.lastHandle, node: n, fid: f, append: flags&syscall.O_APPEND != 0}
+	b.handles[h.id] = h
+	n.handles = append(n.handles, h)
+	return h
+}
+
+// closed takes a handle away and gives up its fid.
+func (b *bridge) closed(id uint64) {
+	b.mu.Lock()
+	h := b.handles[id]
+	if h != nil {
+		delete(b.handles, id)
+		n := h.node
+		n.handles = slices.DeleteFunc(n.handles, func(o *handle) bool { return o == h })
+	}
+	b.mu.Unlock()
+	if h != nil {
+		discard(h.fid)
+	}
+}
+
+// openFlags are the flags of open(2) that the server is told of, with their numbers in the protocol. O_CREAT and
+// O_EXCL are for create alone. O_DIRECT stays here: it keeps the data out of the kernel's cache, and
+// a server that took it would want its buffers aligned.
+var openFlags = []struct {
+	ours int
+	wire uint32
+}{
+	{syscall.O_WRONLY, lib9p.LWRONLY},
+	{syscall.O_RDWR, lib9p.LRDWR},
+	{syscall.O_TRUNC, lib9p.LTRUNC},
+	{syscall.O_APPEND, lib9p.LAPPEND},
+	{syscall.O_DSYNC, lib9p.LDSYNC},
+	{syscall.O_SYNC, lib9p.LSYNC | lib9p.LDSYNC},
+	{syscall.O_DIRECTORY, lib9p.LDIRECTORY},
+}
+
+func wireFlags(flags uint32) uint32 {
+	w := uint32(lib9p.LLARGEFILE)
+	for _, f := range openFlags {
+		if flags&uint32(f.ours) == uint32(f.ours) {
+			w |= f.wire
+		}
+	}
+	return w
+}
+
+// open opens the file of a node and returns a handle.
+func (b *bridge) open(ctx context.Context, n *node, flags uint32) (*handle, error) {
+	var f *client.Fid
+	err := b.on(ctx, n, false, func(g *client.Fid) (err error) {
+		if f, err = g.Clone(ctx); err != nil {
+			return err
+		}
+		f, err = opened(f, b.dialect.open(ctx, f, wireFlags(flags)))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.opened(n, f, flags), nil
+}
+
+// Open answers open(2) of a file that is there.
+func (b *bridge) Open(interrupt <-chan struct{}, in *gofuse.OpenIn, out *gofuse.OpenOut) gofuse.Status {
+	c := b.calls.begin(interrupt, &in.InHeader)
+	defer c.end()
+	n := b.node(in.NodeId)
+	if n == nil {
+		return status(errStale)
+	}
+	h, err := b.open(c, n, in.Flags)
+	if err == nil && in.Mode&gofuse.OPEN_KILL_SUIDGID != 0 {
+		if err = b.disarm(c, n, h); err != nil {
+			b.closed(h.id)
+		}
+	}
+	if err != nil {
+		return status(err)
+	}
+	if in.Flags&syscall.O_TRUNC != 0 {
+		b.sized(n, 0)
+	} else if b.madeUp(n, in.Flags) {
+		h.stream = true
+		out.OpenFlags |= gofuse.FOPEN_DIRECT_IO
+	}
+	out.Fh = h.id
+	return gofuse.OK
+}
+
+// madeUp reports whether a file to be opened looks like one whose contents the server makes up when it is read. In
+// 9P2000 such files are often read and written through one descriptor; in .L an empty file that is
+// opened for writing too is about to be filled, and perhaps mapped.
+func (b *bridge) madeUp(n *node, flags uint32) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n.seen.size != 0 || n.seen.mode&lib9p.ModeFmt != lib9p.ModeRegular {
+		return false
+	}
+	access := flags & syscall.O_ACCMODE
+	return access == syscall.O_RDONLY || access == syscall.O_RDWR && !b.dotL
+}
+
+// sized notes that n now has so many bytes.
+func (b *bridge) sized(n *node, size uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n.seen.size = size
+}
+
+// Create answers open(2) with O_CREAT of a file that is not there.
+func (b *bridge) Create(interrupt <-chan struct{}, in *gofuse.CreateIn, name string, out *gofuse.CreateOut) gofuse.Status {
+	c := b.calls.begin(interrupt, &in.InHeader)
+	defer c.end()
+	dir := b.node(in.NodeId)
+	if dir == nil {
+		return status(errStale)
+	}
+	flags := wireFlags(in.Flags) | lib9p.LCREATE
+	if in.Flags&syscall.O_EXCL != 0 {
+		flags |= lib9p.LEXCL
+	}
+	var f *client.Fid
+	err := b.on(c, dir, true, func(d *client.Fid) (err error) {
+		f, err = b.dialect.create(c, d, name, flags, in.Mode&0o7777, b.group(dir, in.Gid))
+		return err
+	})
+	if err != nil {
+		return status(err)
+	}
+	a, err := b.dialect.getattr(c, f)
+	if err != nil {
+		discard(f)
+		return status(err)
+	}
+	n := b.enter(dir, name, nil, a, nil)
+	b.entry(&out.EntryOut, n, a)
+	out.Fh = b.opened(n, f, in.Flags).id
+	return gofuse.OK
+}
+
+// group is the group that a new file in dir is to have.
+func (b *bridge) group(dir *node, caller uint32) uint32 {
+	const setgid = 0o2000
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if dir.seen.mode&setgid != 0 {
+		return dir.seen.gid
+	}
+	if b.opt.GID != nil {
+		return lib9p.NoUid
+	}
+	return caller
+}
