@@ -104,7 +104,7 @@ func TestSurviveCommand(t *testing.T) {
 // killChildren kills the processes that pid has started, and what those have, and waits until they are gone.
 func killChildren(t *testing.T, pid int) {
 	t.Helper()
-	tree := lab.Descendants(t, pid)
+	tree := lab.Descendants(pid)
 	if len(tree) == 0 {
 		t.Fatal("the mount runs no command")
 	}
@@ -112,7 +112,7 @@ func killChildren(t *testing.T, pid int) {
 		t.Fatalf("kill %s: %v\n%s", strings.Join(tree, " "), err, out)
 	}
 	lab.Until(t, lab.Patience, "the command is gone", func() bool {
-		now := strings.Join(lab.Descendants(t, pid), " ") + " "
+		now := strings.Join(lab.Descendants(pid), " ") + " "
 		for _, p := range tree {
 			if strings.Contains(now, p+" ") {
 				return false

@@ -76,10 +76,10 @@ func crash(t testing.TB, s *lab.Server, n int, workers ...*worker) {
 	rng := rand.New(rand.NewPCG(*seed, 20))
 	t.Logf("-seed=%d", *seed)
 	for i := range n {
-		time.Sleep(200*time.Millisecond + rng.N(2800*time.Millisecond))
+		time.Sleep(200*time.Millisecond + upTo(rng, 2800*time.Millisecond))
 		s.Kill()
 		if rng.IntN(2) == 0 {
-			time.Sleep(rng.N(500 * time.Millisecond))
+			time.Sleep(upTo(rng, 500*time.Millisecond))
 		}
 		s.Start()
 		for _, w := range workers {
@@ -90,3 +90,5 @@ func crash(t testing.TB, s *lab.Server, n int, workers ...*worker) {
 		}
 	}
 }
+
+func upTo(rng *rand.Rand, d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }

@@ -35,8 +35,14 @@ var Kinds = map[string]func(t testing.TB, network, dir string) *Server{
 // U9fs starts the tree's own server for dir, on network tcp or unix.
 func U9fs(t testing.TB, network, dir string) *Server {
 	t.Helper()
+	return U9fsAs(t, exec.Command, network, dir)
+}
+
+// U9fsAs is U9fs with a function of one's own that makes the command, for instance another user's.
+func U9fsAs(t testing.TB, as func(name string, args ...string) *exec.Cmd, network, dir string) *Server {
+	t.Helper()
 	s := newServer(t, "u9fs", network, dir)
-	s.command = func() *exec.Cmd { return exec.Command(Bin("u9fs"), "-l", s.Addr, dir) }
+	s.command = func() *exec.Cmd { return as(Bin("u9fs"), "-l", s.Addr, dir) }
 	s.Start()
 	return s
 }
