@@ -1,0 +1,7 @@
+//go:build !unix
+
+package srv
+
+import "os"
+
+func pollable(f *os.File) *os.File { return f }
