@@ -63,5 +63,13 @@ func (d Dialect) Legal(typ uint8) bool {
 	case TypeTlerror:
 		return false
 	}
-	return d == L && New(typ) != nil
+	return d == L && known[typ]
 }
+
+// known holds the types that New knows, so that Legal need not make a message to see.
+var known = func() (k [256]bool) {
+	for typ := range k {
+		k[typ] = New(uint8(typ)) != nil
+	}
+	return k
+}()

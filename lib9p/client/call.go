@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -59,19 +58,18 @@ type slot struct {
 	flushing bool  // Tflush was sent and not answered; the tag must not be used again before
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
-func newCall(want uint8) *call {
-	k := calls.Get().(*call)
-	*k = call{done: k.done, want: want}
+// newCall returns a call that is its caller's.
+func (c *Conn) newCall(want uint8) *call {
+	k := c.calls.Get().(*call)
+	k.want = want
 	return k
 }
 
 // free gives k back unless it was abandoned.
-func (k *call) free() {
+func (c *Conn) free(k *call) {
 	if !k.abandoned {
 		*k = call{done: k.done}
-		calls.Put(k)
+		c.calls.Put(k)
 	}
 }
 
@@ -88,8 +86,8 @@ func (c *Conn) rpc(ctx context.Context, k *call, m lib9p.Msg, fids ...*Fid) erro
 
 // ask is rpc for requests without special needs. R is the type of the reply.
 func ask[R lib9p.Msg](ctx context.Context, c *Conn, m lib9p.Msg, fids ...*Fid) (R, error) {
-	k := newCall(lib9p.TypeOf(m) + 1)
-	defer k.free()
+	k := c.newCall(lib9p.TypeOf(m) + 1)
+	defer c.free(k)
 	var none R
 	if err := c.rpc(ctx, k, m, fids...); err != nil {
 		return none, err
@@ -197,7 +195,7 @@ func (c *Conn) cancel(k *call) bool {
 	switch {
 	case c.err != nil || c.slots[k.tag].call != k:
 	case k.sticky:
-		k.abandoned = true
+		k.leave()
 	case k.queued:
 		i := slices.IndexFunc(c.queue, func(b *buffer) bool { return b.call == k })
 		c.recycle(c.queue[i])
@@ -221,8 +219,14 @@ func (c *Conn) abandon(k *call) bool {
 	if c.err != nil || c.slots[k.tag].call != k {
 		return false
 	}
-	k.abandoned = true
+	k.leave()
 	return true
+}
+
+// leave says that nobody waits for k: what it got from its caller is the caller's again. Conn.mu is held.
+func (k *call) leave() {
+	k.abandoned = true
+	k.dst = nil
 }
 
 // flush queues a Tflush for tag. c.mu is held.

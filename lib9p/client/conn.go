@@ -30,6 +30,7 @@ type Conn struct {
 	running sync.WaitGroup
 
 	small, large sync.Pool // of *buffer
+	calls        sync.Pool // of *call
 
 	mu       sync.Mutex // guards what follows
 	err      *ConnError // why the connection is over, nil while it is not
@@ -37,6 +38,7 @@ type Conn struct {
 	queue    []*buffer  // packed requests that wait for the writer, in order
 	slots    []slot     // by tag
 	freeTags []uint16
+	writing  bool
 	tagFreed chan struct{} // closed and replaced when a tag comes free; nil while nobody waits for one
 	nextFid  uint32
 	freeFids []uint32
@@ -69,6 +71,7 @@ func New(ctx context.Context, t lib9p.Transport, opt Options) (*Conn, error) {
 	}
 	c.small.New = func() any { return &buffer{b: make([]byte, 0, smallBuffer)} }
 	c.large.New = func() any { return &buffer{b: make([]byte, 0, c.msize)} }
+	c.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
 	c.running.Go(func() { c.read(r) })
 	c.running.Go(c.write)
 	return c, nil
@@ -101,15 +104,21 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
-// fail ends the connection, for the first reason that is given, and wakes every waiter.
-// It returns the error in force.
-func (c *Conn) fail(op string, err error) *ConnError {
+// fail ends the connection and wakes every waiter. Only the first reason counts.
+func (c *Conn) fail(op string, err error) {
+	if c.end(&ConnError{Op: op, Err: err}) {
+		c.t.Close()
+	}
+}
+
+// end is the part of fail that needs the mutex. It returns false where the connection was over before.
+func (c *Conn) end(err *ConnError) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		return c.err
+		return false
 	}
-	c.err = &ConnError{Op: op, Err: err}
+	c.err = err
 	for i := range c.slots {
 		if k := c.slots[i].call; k != nil && !k.abandoned {
 			k.err = c.err
@@ -119,6 +128,5 @@ func (c *Conn) fail(op string, err error) *ConnError {
 	c.slots, c.queue, c.discards = nil, nil, nil
 	c.wake.Broadcast()
 	close(c.done)
-	c.t.Close()
-	return c.err
+	return true
 }

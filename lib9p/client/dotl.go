@@ -71,8 +71,8 @@ func (f *Fid) Readlink(ctx context.Context) (string, error) {
 
 // Getattr returns the file's attributes; mask says which are wanted, lib9p.GetBasic and so on.
 func (f *Fid) Getattr(ctx context.Context, mask uint64) (*lib9p.Rgetattr, error) {
-	k := newCall(lib9p.TypeRgetattr)
-	defer k.free()
+	k := f.c.newCall(lib9p.TypeRgetattr)
+	defer f.c.free(k)
 	k.tgetattr = lib9p.Tgetattr{Fid: f.num, Mask: mask}
 	if err := f.c.rpc(ctx, k, &k.tgetattr, f); err != nil {
 		return nil, err
@@ -115,8 +115,8 @@ func (f *Fid) Readdir(ctx context.Context, offset uint64, count uint32) ([]lib9p
 	count = min(count, f.Iounit())
 	b := f.c.buffer(int(count))
 	defer f.c.recycle(b)
-	k := newCall(lib9p.TypeRreaddir)
-	defer k.free()
+	k := f.c.newCall(lib9p.TypeRreaddir)
+	defer f.c.free(k)
 	k.dst, k.max = b.b[:count], count
 	if err := f.c.rpc(ctx, k, &lib9p.Treaddir{Fid: f.num, Offset: offset, Count: count}, f); err != nil {
 		return nil, err

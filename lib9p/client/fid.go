@@ -52,8 +52,8 @@ func (f *Fid) setQid(q lib9p.Qid) {
 
 // make sends m, which makes newfid, and returns the reply.
 func (c *Conn) make(ctx context.Context, newfid *Fid, max int, m lib9p.Msg, fids ...*Fid) (lib9p.Msg, error) {
-	k := newCall(lib9p.TypeOf(m) + 1)
-	defer k.free()
+	k := c.newCall(lib9p.TypeOf(m) + 1)
+	defer c.free(k)
 	k.newfid, k.max = newfid, uint32(max)
 	if err := ctx.Err(); err != nil {
 		c.unmade(newfid)
@@ -161,32 +161,35 @@ func (f *Fid) walk(ctx context.Context, names []string) (*Fid, []lib9p.Qid, erro
 // Clone returns a new fid for the same file, not open.
 func (f *Fid) Clone(ctx context.Context) (*Fid, error) { return f.Walk(ctx) }
 
-// drop clunks f with nobody waiting.
+// Clunk gives up the fid, whatever it returns. Tclunk is sent also when ctx is over already, and is never
+// flushed; the end of ctx ends only the wait for the reply.
+func (f *Fid) Clunk(ctx context.Context) error {
+	k := f.c.newCall(lib9p.TypeRclunk)
+	k.sticky = true
+	return f.giveUp(ctx, k, &lib9p.Tclunk{Fid: f.num})
+}
+
+// Remove removes the file and gives up the fid, whatever it returns.
+func (f *Fid) Remove(ctx context.Context) error {
+	return f.giveUp(ctx, f.c.newCall(lib9p.TypeRremove), &lib9p.Tremove{Fid: f.num})
+}
+
+// giveUp sends m, after which f is gone. Where m does not get away f is clunked all the same.
+func (f *Fid) giveUp(ctx context.Context, k *call, m lib9p.Msg) error {
+	k.gone = f
+	err := f.c.rpc(ctx, k, m, f)
+	f.c.free(k)
+	if err != nil {
+		f.drop()
+	}
+	return err
+}
+
+// drop clunks f with nobody waiting, unless it is gone already.
 func (f *Fid) drop() {
 	f.c.mu.Lock()
 	defer f.c.mu.Unlock()
 	if !f.gone {
 		f.c.discard(f)
 	}
-}
-
-// Clunk gives up the fid, whatever it returns. Tclunk is sent also when ctx is over already, and is never
-// flushed; the end of ctx ends only the wait for the reply.
-func (f *Fid) Clunk(ctx context.Context) error {
-	k := newCall(lib9p.TypeRclunk)
-	defer k.free()
-	k.gone, k.sticky = f, true
-	return f.c.rpc(ctx, k, &lib9p.Tclunk{Fid: f.num}, f)
-}
-
-// Remove removes the file and gives up the fid, whatever it returns.
-func (f *Fid) Remove(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		f.drop()
-		return err
-	}
-	k := newCall(lib9p.TypeRremove)
-	defer k.free()
-	k.gone = f
-	return f.c.rpc(ctx, k, &lib9p.Tremove{Fid: f.num}, f)
 }

@@ -54,7 +54,7 @@ func (f *Fid) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer k.free()
+	defer f.c.free(k)
 	if err := f.c.wait(ctx, k); err != nil {
 		return 0, err
 	}
@@ -68,12 +68,12 @@ func (f *Fid) startRead(ctx context.Context, p []byte, off int64) (*call, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	k := newCall(lib9p.TypeRread)
+	k := f.c.newCall(lib9p.TypeRread)
 	k.dst = p[:min(len(p), int(f.Iounit()))]
 	k.max = uint32(len(k.dst))
 	k.tread = lib9p.Tread{Fid: f.num, Offset: uint64(off), Count: k.max}
 	if err := f.c.begin(ctx, k, &k.tread, f); err != nil {
-		k.free()
+		f.c.free(k)
 		return nil, err
 	}
 	return k, nil
@@ -85,7 +85,7 @@ func (f *Fid) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer k.free()
+	defer f.c.free(k)
 	if err := f.c.wait(ctx, k); err != nil {
 		return 0, err
 	}
@@ -99,14 +99,14 @@ func (f *Fid) startWrite(ctx context.Context, p []byte, off int64) (*call, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	k := newCall(lib9p.TypeRwrite)
+	k := f.c.newCall(lib9p.TypeRwrite)
 	p = p[:min(len(p), int(f.Iounit()))]
 	k.max = uint32(len(p))
 	k.twrite = lib9p.Twrite{Fid: f.num, Offset: uint64(off), Data: p}
 	err := f.c.begin(ctx, k, &k.twrite, f)
 	k.twrite.Data = nil
 	if err != nil {
-		k.free()
+		f.c.free(k)
 		return nil, err
 	}
 	return k, nil

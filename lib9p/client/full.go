@@ -59,7 +59,7 @@ func (f *Fid) pipeline(ctx context.Context, p []byte, off int64,
 		head++
 		err := f.c.wait(ctx, fl.k)
 		n := fl.k.n
-		fl.k.free()
+		f.c.free(fl.k)
 		if err != nil {
 			return done, err
 		}
@@ -85,12 +85,12 @@ func (c *Conn) leave(k *call) {
 	if c.cancel(k) {
 		if !k.abandoned {
 			<-k.done
-			k.free()
+			c.free(k)
 		}
 		return
 	}
 	if !c.abandon(k) {
 		<-k.done
-		k.free()
+		c.free(k)
 	}
 }
