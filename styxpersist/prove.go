@@ -3,6 +3,7 @@ package styxpersist
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"9fans.net/go/plan9"
@@ -66,6 +67,7 @@ func (s *session) prove(srv *server, r *request) {
 func (s *session) conclude(r *request, reply lib9p.Msg) {
 	f, err := lib9p.Pack(s.d, r.ctag, reply)
 	if err == nil {
+		s.leaveQueues(r)
 		r.state = sent
 		opens := r.changesFid() && r.typ != lib9p.TypeTclunk && r.typ != lib9p.TypeTremove
 		if opens && s.srv != nil && r.fid.usable(s.srv.gen) {
@@ -85,6 +87,15 @@ func (s *session) conclude(r *request, reply lib9p.Msg) {
 	}
 	s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
 	s.refuse(r, errUndecided)
+}
+
+// leaveQueues takes r out of the queues of its fids.
+func (s *session) leaveQueues(r *request) {
+	for _, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil {
+			f.waiting = slices.DeleteFunc(f.waiting, func(w *request) bool { return w == r })
+		}
+	}
 }
 
 // verdict probes for r. An error means that the probe itself failed.

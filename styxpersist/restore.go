@@ -46,6 +46,7 @@ func (s *session) resume(srv *server) {
 	defer s.gate.Unlock()
 	defer s.mu.Unlock()
 	s.srv = srv
+	s.kick()
 	if s.outcome.since.IsZero() {
 		return // the first connection: there is nothing to bring back
 	}
@@ -58,15 +59,10 @@ func (s *session) resume(srv *server) {
 		s.advance(f)
 	}
 	for _, r := range s.reqs {
-		switch {
-		case r == nil:
-		case r.state == proving:
+		if r != nil && r.state == proving {
 			s.spawn(func() { s.prove(srv, r) })
-		case r.state == queued && r.fid == nil:
-			s.ready = append(s.ready, r)
 		}
 	}
-	s.kick()
 	s.spawn(func() { s.settle(srv) })
 }
 
