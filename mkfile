@@ -18,7 +18,9 @@ install:V:
 	CGO_ENABLED=0 go build -trimpath -o $to/bin/ ./cmd/...
 	if [ -n "$PREFIX" ]; then
 		mkdir -p $PREFIX/bin
-		cp -R man styx LICENSE $to
+		mkdir -p $to/man
+		cp -R man/[1-8] $to/man
+		cp styx LICENSE $to
 		ln -sf ../lib/styxkit/styx $PREFIX/bin/styx
 	fi
 
@@ -42,9 +44,11 @@ fuzz:V:
 		done
 	done
 
-#: bench      run the benchmarks
+#: bench      run the benchmarks of the packages, and measure what a relay costs
 bench:V:
 	go test -run='^$' -bench=. ./...
+	cd tests
+	go run ./bench
 
 #: ci         all that must hold before a change goes in: what tests/run does
 ci:V:
