@@ -78,6 +78,9 @@ func (l *link) version(ctx context.Context, f lib9p.Frame) (*session, error) {
 		return nil, fmt.Errorf("client offers msize %d; %d is the least that works", t.Msize, lib9p.MinMsize)
 	}
 	d, ok := lib9p.Negotiate(t.Version)
+	if d == lib9p.U {
+		d = lib9p.P2000 // what .u adds is not kept over a recovery
+	}
 	if !ok {
 		reply, err := lib9p.Pack(lib9p.P2000, lib9p.NoTag, &lib9p.Rversion{Msize: t.Msize, Version: "unknown"})
 		if err != nil {
@@ -111,7 +114,7 @@ func (s *session) tell(run []byte) error {
 	l.wmu.Lock()
 	defer l.wmu.Unlock()
 	if s.over.Load() {
-		return errOver
+		return nil
 	}
 	if s.hasLocal.Load() {
 		s.mu.Lock()
@@ -132,8 +135,6 @@ func (s *session) tell(run []byte) error {
 	}
 	return nil
 }
-
-var errOver = errors.New("the session has ended")
 
 // answer gives r an answer of the session's own. It goes out with the next tell, which every
 // goroutine that may have caused one calls when it has let go of the mutex.

@@ -111,7 +111,7 @@ func (s *session) negotiate(ctx context.Context, srv *server) error {
 	v := m.(*lib9p.Rversion)
 	d, ok := lib9p.ParseDialect(v.Version)
 	switch {
-	case !ok || d > s.d:
+	case !ok || d > s.d || d == lib9p.U:
 		return fmt.Errorf("server answers version %q to %s", v.Version, s.d)
 	case v.Msize < lib9p.MinMsize:
 		return fmt.Errorf("server wants msize %d; %d is the least that works", v.Msize, lib9p.MinMsize)

@@ -32,6 +32,7 @@ type fid struct {
 	unsent  int      // taken from waiting, not yet written
 	barrier *request // sent from the queue, and it changes the fid: nothing passes it
 
+	users     int     // requests that name it and have no answer
 	restoring *server // where a goroutine is bringing it back
 	dropped   bool    // the client has let go of it
 }
@@ -75,6 +76,25 @@ func (f *fid) die(err *lib9p.Error) {
 	f.state, f.err = fidDead, err
 }
 
+// use notes that a request names f, whose node is there until the request is done.
+func (f *fid) use() { f.users++ }
+
+func (f *fid) unuse() {
+	if f.users--; f.users == 0 && f.dropped {
+		f.setNode(nil)
+	}
+}
+
+// takes reports whether a message of type typ makes sense on f. A fid that
+// stands for no file has no place in the tree, and nothing can be learned of it.
+func (f *fid) takes(typ uint8) bool {
+	switch typ {
+	case lib9p.TypeTread, lib9p.TypeTwrite, lib9p.TypeTclunk, lib9p.TypeTattach:
+		return true
+	}
+	return f.role == roleFile
+}
+
 // newFid enters a fid that r will make.
 func (s *session) newFid(num uint32, r *request) *fid {
 	f := &fid{num: num, maker: r}
@@ -91,7 +111,9 @@ func (s *session) forget(f *fid) {
 	if s.fids[f.num] == f {
 		delete(s.fids, f.num)
 	}
-	f.setNode(nil)
+	if f.users == 0 {
+		f.setNode(nil)
+	}
 	f.locks, f.cursor = nil, nil
 	f.die(errUnknownFid)
 	waiting := f.waiting

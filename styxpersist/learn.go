@@ -1,6 +1,7 @@
 package styxpersist
 
 import (
+	"errors"
 	"fmt"
 
 	"9fans.net/go/plan9"
@@ -46,6 +47,11 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 
 // check reports whether f is a refusal of r, or what makes it no possible answer to r.
 func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
+	for _, fid := range [...]*fid{r.fid, r.fid2} {
+		if fid != nil && fid.state == fidComing && f.Type() != s.errorType() {
+			return false, errEarly
+		}
+	}
 	want := r.typ + 1
 	if r.typ == lib9p.TypeTclunk && r.fid.rclose {
 		want = lib9p.TypeRremove
@@ -79,6 +85,10 @@ func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
 	}
 	return false, nil
 }
+
+// errEarly says that the server has served a request on a fid before saying that it
+// has made the fid. What the fid stands for is not known then; the next connection will tell.
+var errEarly = errors.New("server used a fid before it said that it had made it")
 
 func (s *session) errorType() uint8 {
 	if s.d == lib9p.L {

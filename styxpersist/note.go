@@ -121,9 +121,19 @@ func (s *session) resolve(r *request) *lib9p.Error {
 			r.fid2 = fid
 		}
 	}
+	if r.fid2 != nil {
+		r.fid2.use()
+	}
+	if r.fid != nil {
+		r.fid.use()
+	}
 	for _, fid := range [...]*fid{r.fid, r.fid2} {
-		if fid != nil && fid.state == fidDead {
+		switch {
+		case fid == nil:
+		case fid.state == fidDead:
 			return s.onDeadNow(r, fid)
+		case !fid.takes(r.typ):
+			return errProto
 		}
 	}
 	if err := s.checkFields(r); err != nil {

@@ -154,7 +154,7 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		return nil, nil
 	}
 	out, err := s.learn(r, f)
-	if err != nil {
+	if err != nil && err != errEarly {
 		if s.needsProof(r) {
 			s.refuse(r, errUndecided)
 		} else {

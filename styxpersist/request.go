@@ -122,11 +122,11 @@ func (s *session) finish(r *request) {
 			s.kick()
 		}
 	}
-	if r.fid != nil {
-		s.leave(r.fid, r)
-	}
-	if r.fid2 != nil {
-		s.leave(r.fid2, r)
+	for _, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil {
+			s.leave(f, r)
+			f.unuse()
+		}
 	}
 	if r.movesNames() {
 		s.moves++
