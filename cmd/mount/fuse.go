@@ -1,0 +1,133 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/styxkit/styxkit/cmd/internal/source"
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/client"
+	"github.com/styxkit/styxkit/mount"
+	"github.com/styxkit/styxkit/mount/fuse"
+)
+
+// msize is the size of message that is offered where -o says none: what the kernel asks for at once, and its header.
+const msize = 1<<20 + lib9p.IOHeader
+
+// fuse mounts through the FUSE bridge and serves until the end of the mount.
+func (j *job) fuse(ctx context.Context) error {
+	setup, t, err := j.link.transport(ctx)
+	if err != nil {
+		return err
+	}
+	opt := client.Options{Msize: msize}
+	if j.options.msize != 0 {
+		opt.Msize = j.options.msize
+	}
+	if j.options.dialect != nil {
+		opt.Dialects = []lib9p.Dialect{*j.options.dialect}
+	}
+	conn, err := client.New(setup, t, opt)
+	if err != nil {
+		return j.failed(setup, err)
+	}
+	defer conn.Close()
+	root, err := j.attach(setup, conn)
+	if err != nil {
+		return j.failed(setup, err)
+	}
+	s, err := fuse.Mount(root, j.dir, fuse.Options{
+		Source:     j.src.String(),
+		ReadOnly:   j.options.readOnly,
+		AllowOther: j.options.allowOther,
+		UID:        j.options.uid,
+		GID:        j.options.gid,
+		Logger:     j.log,
+	})
+	if err != nil {
+		return err
+	}
+	j.link.up.Store(true)
+	j.ready("fuse in " + conn.Dialect().String())
+	select {
+	case <-s.Done():
+		return nil
+	case <-conn.Done():
+		err := j.away(s.Done())
+		return errors.Join(fmt.Errorf("%s: %w: unmounted %s (with -p it would stay)", j.src, conn.Err(), j.dir), err)
+	case <-ctx.Done():
+		return j.away(s.Done())
+	}
+}
+
+func (j *job) attach(ctx context.Context, conn *client.Conn) (*client.Fid, error) {
+	name, uid, err := source.User()
+	if err != nil {
+		return nil, err
+	}
+	root, err := conn.Attach(ctx, nil, name, j.spec, uid)
+	if err != nil {
+		return nil, fmt.Errorf("attach as %s to %q: %w", name, j.spec, err)
+	}
+	return root, nil
+}
+
+// failed says why there was no agreement with the server.
+func (j *job) failed(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	if refusal, ok := errors.AsType[*lib9p.Error](err); ok && j.spec == "" && refusal.Number() != lib9p.EACCES {
+		return fmt.Errorf("%s: %w: does this server want a spec, such as the directory to mount", j.src, err)
+	}
+	return fmt.Errorf("%s: %w", j.src, err)
+}
+
+// kernel mounts through the kernel's own client and stays until the end of the mount.
+func (j *job) kernel(ctx context.Context) error {
+	if !mount.HasKernel() {
+		if os.Geteuid() != 0 {
+			return errors.New("-t v9fs: only root can use the kernel's 9P client: use -t fuse")
+		}
+		return errors.New("-t v9fs: the kernel has no 9P client, or its module 9p is not installed: use -t fuse")
+	}
+	setup, f, err := j.link.file(ctx)
+	if err != nil {
+		return err
+	}
+	name, _, err := source.User()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	opt := mount.KernelOptions{Source: j.src.String(), Dialect: lib9p.L, Msize: msize, Uname: name, Aname: j.spec, ReadOnly: j.options.readOnly}
+	if j.options.msize != 0 {
+		opt.Msize = j.options.msize
+	}
+	if j.options.dialect != nil {
+		opt.Dialect = *j.options.dialect
+	}
+	if err := mount.Kernel(f, j.dir, opt); err != nil {
+		return j.failed(setup, err)
+	}
+	j.link.up.Store(true)
+	j.ready("the kernel in " + opt.Dialect.String())
+	ended := make(chan struct{})
+	stop := make(chan struct{})
+	var watch error
+	go func() {
+		defer close(ended)
+		watch = mount.AwaitEnd(j.dir, opt.Source, stop)
+	}()
+	select {
+	case <-ended:
+		return watch
+	case <-ctx.Done():
+		defer close(stop)
+		return j.away(ended)
+	}
+}

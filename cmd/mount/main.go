@@ -1,0 +1,98 @@
+//go:build linux
+
+// Mount mounts a 9P server in the host's name space. See mount(1).
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/styxkit/styxkit/cmd/internal/background"
+	"github.com/styxkit/styxkit/cmd/internal/cli"
+)
+
+const usage = "mount [-abcfpqvA9S] [-C alg] [-k keyspec] [-t v9fs|fuse] [-o options] addr mountpoint [spec]"
+
+func main() {
+	report := background.Process()
+	err := run(os.Args[1:], report, os.Stderr)
+	if err != nil && report.Failed(err) {
+		os.Exit(1) // the one who waits for us prints it
+	}
+	os.Exit(cli.Exit("mount", err, os.Stderr))
+}
+
+// config is what the command line says.
+type config struct {
+	foreground, persist, quiet, verbose bool
+	backend                             string // v9fs, fuse, or empty for what there is
+	options                             options
+	addr, dir, spec                     string
+}
+
+// parse takes the command line.
+func parse(args []string, stderr io.Writer) (*config, error) {
+	c := new(config)
+	var after, before, create, native, messages bool
+	var alg, keyspec, opts string
+	fs := cli.Flags("mount", usage, stderr)
+	fs.BoolVar(&after, "a", false, "")
+	fs.BoolVar(&before, "b", false, "")
+	fs.BoolVar(&create, "c", false, "")
+	fs.BoolVar(&native, "9", false, "")
+	fs.BoolVar(&messages, "S", false, "")
+	fs.BoolVar(new(bool), "A", false, "")
+	fs.BoolVar(&c.foreground, "f", false, "")
+	fs.BoolVar(&c.persist, "p", false, "")
+	fs.BoolVar(&c.persist, "P", false, "")
+	fs.BoolVar(&c.quiet, "q", false, "")
+	fs.BoolVar(&c.verbose, "v", false, "")
+	fs.StringVar(&alg, "C", "", "")
+	fs.StringVar(&keyspec, "k", "", "")
+	fs.StringVar(&c.backend, "t", "", "")
+	fs.StringVar(&opts, "o", "", "")
+	rest, err := cli.Parse(fs, args)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		given     bool
+		flag, why string
+	}{
+		{after, "-a", "Linux has no union directories"},
+		{before, "-b", "Linux has no union directories"},
+		{create, "-c", "Linux has no union directories"},
+		{native, "-9", "there is no authentication yet"},
+		{alg != "", "-C", "there is no encryption yet: use a tunnel, such as '{ssh host u9fs dir}'"},
+		{keyspec != "", "-k", "there is no authentication yet: use a tunnel, such as '{ssh host u9fs dir}'"},
+		{messages, "-S", "see styxmon(8) for the messages"},
+	} {
+		if f.given {
+			return nil, fmt.Errorf("%s is not built yet: %s", f.flag, f.why)
+		}
+	}
+	if c.backend != "" && c.backend != "v9fs" && c.backend != "fuse" {
+		return nil, fmt.Errorf("-t %s: the types are v9fs and fuse", c.backend)
+	}
+	if len(rest) < 2 || len(rest) > 3 {
+		return nil, cli.Usage(fs)
+	}
+	c.addr, c.dir = rest[0], rest[1]
+	if len(rest) > 2 {
+		c.spec = rest[2]
+	}
+	c.options, err = parseOptions(opts)
+	return c, err
+}
+
+func run(args []string, report *background.Report, stderr *os.File) error {
+	c, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if !c.foreground && report == nil {
+		return background.Start("mount", args)
+	}
+	return c.mount(report, stderr)
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/styxkit/styxkit/cmd/internal/background"
+	"github.com/styxkit/styxkit/cmd/internal/cli"
+	"github.com/styxkit/styxkit/cmd/internal/source"
+	"github.com/styxkit/styxkit/mount"
+)
+
+// linger is how long a mount that was taken away while programs use it is served on.
+const linger = 2 * time.Second
+
+// A job is a mount in the making, and then the mount.
+type job struct {
+	*config
+	src    *source.Source
+	log    *slog.Logger
+	report *background.Report
+	link   *link // the connection, persistent or not
+}
+
+// mount mounts and serves until the end of the mount.
+func (c *config) mount(report *background.Report, stderr *os.File) (err error) {
+	src, err := source.Parse(c.addr, stderr)
+	if err != nil {
+		return err
+	}
+	if c.dir, err = mountPoint(c.dir); err != nil {
+		return err
+	}
+	// A command is run where the user stands; else the folder is not kept busy.
+	if report != nil && !src.IsCommand() {
+		if err := os.Chdir("/"); err != nil {
+			return err
+		}
+	}
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	j := &job{config: c, src: src, log: c.logger(src, stderr), report: report}
+	defer src.Wait()
+	return j.run(ctx)
+}
+
+func (c *config) logger(src *source.Source, stderr io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	switch {
+	case c.verbose:
+		level = slog.LevelDebug
+	case c.quiet:
+		level = slog.LevelError
+	}
+	return cli.Log(stderr, "mount: "+src.String(), level)
+}
+
+// mountPoint returns the absolute path of a folder to mount on.
+func mountPoint(name string) (string, error) {
+	fi, err := os.Stat(name)
+	switch {
+	case errors.Is(err, syscall.ENOTCONN):
+		return "", fmt.Errorf("%s: a mount whose server process has died is there: unmount it first", name)
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("%s does not exist: mkdir -p %s", name, name)
+	case err != nil:
+		return "", err
+	case !fi.IsDir():
+		return "", fmt.Errorf("%s is not a directory: mount on one", name)
+	}
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return "", err
+	}
+	return filepath.Abs(name)
+}
+
+func (j *job) run(ctx context.Context) error {
+	conn, err := j.src.Dial(ctx)
+	if err != nil {
+		return j.explain(err)
+	}
+	j.link = newLink(j, conn)
+	defer j.link.close()
+	backend := j.backend
+	if backend == "" && mount.HasKernel() && j.options.uid == nil && j.options.gid == nil && !j.options.allowOther {
+		backend = "v9fs"
+	}
+	if backend == "v9fs" {
+		return j.kernel(ctx)
+	}
+	return j.fuse(ctx)
+}
+
+// explain adds to the error of the first connection what to look at.
+func (j *job) explain(err error) error {
+	if j.src.IsCommand() || strings.Contains(err.Error(), ": is ") {
+		return err
+	}
+	return fmt.Errorf("%w: is the server there, and does it listen", err)
+}
+
+// ready ends the wait of whoever has started the mount.
+func (j *job) ready(how string) {
+	j.log.Debug("mounted", "on", j.dir, "by", how, "persistent", j.persist)
+	j.report.Ready()
+}
+
+// away takes the mount away, also where it is in use, and serves those who use it a moment longer.
+func (j *job) away(done <-chan struct{}) error {
+	err := mount.Unmount(j.dir, false)
+	if errors.Is(err, mount.ErrBusy) {
+		err = mount.Unmount(j.dir, true)
+	}
+	if err != nil {
+		if _, mounted, _ := mount.At(j.dir); mounted {
+			return err
+		}
+	}
+	select {
+	case <-done:
+	case <-time.After(linger):
+		j.log.Warn("unmounted while programs use it", "dir", j.dir)
+	}
+	return nil
+}

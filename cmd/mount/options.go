@@ -1,0 +1,76 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// options is what -o says.
+type options struct {
+	readOnly, allowOther bool
+	uid, gid             *uint32
+	msize                uint32         // 0: the default
+	dialect              *lib9p.Dialect // nil: the best that the server speaks
+}
+
+// parseOptions takes a list of options, set apart by commas.
+func parseOptions(list string) (o options, err error) {
+	for opt := range strings.SplitSeq(list, ",") {
+		name, value, hasValue := strings.Cut(opt, "=")
+		switch name {
+		case "":
+		case "ro":
+			o.readOnly = true
+		case "rw":
+			o.readOnly = false
+		case "allow_other":
+			o.allowOther = true
+		case "uid":
+			o.uid, err = number(opt, value, 0, math.MaxUint32-1)
+		case "gid":
+			o.gid, err = number(opt, value, 0, math.MaxUint32-1)
+		case "msize":
+			var n *uint32
+			if n, err = number(opt, value, minMsize, maxMsize); err == nil {
+				o.msize = *n
+			}
+		case "dialect", "version":
+			d, ok := lib9p.ParseDialect(value)
+			if !ok {
+				err = fmt.Errorf("-o %s: the dialects are 9P2000, 9P2000.u and 9P2000.L", opt)
+			}
+			o.dialect = &d
+		case "soft":
+			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
+		default:
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, uid=, gid=, allow_other, msize= and dialect=", opt)
+		}
+		if err == nil && hasValue && (name == "ro" || name == "rw" || name == "allow_other") {
+			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+const (
+	minMsize = 4096 // less is not worth a mount
+	maxMsize = 16 << 20
+)
+
+func number(opt, value string, least, most uint64) (*uint32, error) {
+	n, err := strconv.ParseUint(value, 10, 32)
+	if err != nil || n < least || n > most {
+		return nil, fmt.Errorf("-o %s: a number from %d to %d is wanted", opt, least, most)
+	}
+	u := uint32(n)
+	return &u, nil
+}
