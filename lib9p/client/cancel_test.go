@@ -193,7 +193,7 @@ func TestLateFid(t *testing.T) {
 					p.want("Tclunk tag 1 fid 1")
 					p.send("Rlerror tag 1 ecode 9")
 				}
-				walk = start(func() (*client.Fid, error) { return root.Walk(t.Context(), "z") })
+				start(func() (*client.Fid, error) { return root.Walk(t.Context(), "z") })
 				if got := p.next(); !strings.Contains(got, "fid 0 newfid 1 nwname 1 z") {
 					t.Fatalf("fid 1 is not used again: %s", got)
 				}

@@ -38,7 +38,6 @@ type Conn struct {
 	queue    []*buffer  // packed requests that wait for the writer, in order
 	slots    []slot     // by tag
 	freeTags []uint16
-	writing  bool
 	tagFreed chan struct{} // closed and replaced when a tag comes free; nil while nobody waits for one
 	nextFid  uint32
 	freeFids []uint32

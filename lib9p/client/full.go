@@ -28,9 +28,8 @@ func (f *Fid) WriteFull(ctx context.Context, p []byte, off int64) (int, error) {
 
 // A flight is a request of a pipeline that has been sent.
 type flight struct {
-	k    *call
-	p    []byte // its part of the whole
-	next int    // where the part ends in the whole
+	k *call
+	p []byte // its part of the whole
 }
 
 // pipeline passes over p in parts of an iounit. It waits for the parts in order and returns how far
