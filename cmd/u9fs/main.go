@@ -14,12 +14,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/u-root/u-root/pkg/uroot/unixflag"
 
 	"github.com/styxkit/styxkit/dial"
-	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/lib9p/srv"
 	"github.com/styxkit/styxkit/lib9p/srv/hostfs"
 )
@@ -50,15 +48,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	fs.BoolVar(&o.readOnly, "r", false, "")
 	fs.BoolVar(&o.open, "A", false, "")
 	fs.StringVar(&o.addr, "l", "", "")
-	rest := args
-	for {
-		if fs.Parse(unixflag.ArgsToGoArgs(rest)) != nil {
-			return o, errUsage
-		}
-		// Flags also come in a group behind the argument of another.
-		if rest = fs.Args(); len(rest) == 0 || len(rest[0]) < 2 || rest[0][0] != '-' {
-			break
-		}
+	rest, err := parseFlags(fs, args)
+	if err != nil {
+		return o, err
 	}
 	if len(rest) > 1 {
 		fs.Usage()
@@ -71,13 +63,28 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, nil
 }
 
+// parseFlags parses flags, which may come in groups, also behind the argument of
+// another, and returns what follows them.
+func parseFlags(fs *flag.FlagSet, rest []string) ([]string, error) {
+	for {
+		if fs.Parse(unixflag.ArgsToGoArgs(rest)) != nil {
+			return nil, errUsage
+		}
+		rest = fs.Args()
+		switch {
+		case len(rest) == 0 || rest[0] == "" || rest[0][0] != '-':
+			return rest, nil
+		case rest[0] == "-": // what unixflag makes of --
+			return rest[1:], nil
+		}
+	}
+}
+
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	// A client that has gone is an error of its connection and not our end.
-	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	tree, err := hostfs.New(o.dir, hostfs.Options{ReadOnly: o.readOnly})
@@ -86,30 +93,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	syscall.Umask(0) // clients have said what they want
 	if o.addr == "" {
-		return serve(ctx, srv.Stdio(stdin, stdout), tree)
+		return srv.ServeStdio(ctx, stdin, stdout, tree)
 	}
 	l, err := announce(ctx, o, stderr)
 	if err != nil {
 		return err
 	}
 	return srv.ServeListener(ctx, l, tree, slog.New(slog.NewTextHandler(stderr, nil)))
-}
-
-// serve is srv.Serve, but does not wait for ever for a terminal that nobody types on.
-func serve(ctx context.Context, t lib9p.Transport, tree srv.Tree) error {
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, t, tree) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(15 * time.Second):
-		return errors.New("a request is still running: ended without waiting for it")
-	}
 }
 
 // announce listens on an address of this machine only, unless told otherwise.

@@ -1,6 +1,7 @@
 package srv
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,10 +11,32 @@ import (
 	"github.com/styxkit/styxkit/lib9p"
 )
 
-// Stdio returns the transport that a command's standard input and output are,
-// which may be a socket, pipes, or anything else. A socket and pipes are made
-// such that Close ends a pending Read; a terminal cannot be.
-func Stdio(in io.Reader, out io.Writer) lib9p.Transport {
+// ServeStdio is [Serve] for a command's standard input and output, which may be
+// a socket, pipes, or anything else. When ctx ends while it cannot be woken from
+// reading, as from a terminal, it returns all the same. A client that has gone
+// is an error here and not the end of the process.
+func ServeStdio(ctx context.Context, in io.Reader, out io.Writer, tree Tree) error {
+	ignorePipe()
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, stdioOf(in, out), tree) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(writeGrace + 5*time.Second)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return errors.New("serve 9p: a request is still running: ended without waiting for it")
+	}
+}
+
+// stdioOf makes a transport of input and output. A socket and pipes are made
+// such that Close ends a pending Read.
+func stdioOf(in io.Reader, out io.Writer) lib9p.Transport {
 	fin, ok1 := in.(*os.File)
 	fout, ok2 := out.(*os.File)
 	if !ok1 || !ok2 {

@@ -78,16 +78,16 @@ func (n *node) use() (fd int, err error) {
 	t := n.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n.fd < 0 {
-		if n.opening {
-			t.change.Wait()
-			continue
-		}
-		if err := n.reopen(); err != nil {
-			return -1, err
-		}
+	for n.opening {
+		t.change.Wait()
 	}
-	n.pin()
+	if n.fd >= 0 {
+		n.pin()
+		return n.fd, nil
+	}
+	if err := n.reopen(); err != nil {
+		return -1, err
+	}
 	return n.fd, nil
 }
 
@@ -113,7 +113,7 @@ func (n *node) unpin() {
 	}
 }
 
-// reopen gives n a descriptor again, from the nearest ancestor that has one.
+// reopen gives n a descriptor again, pinned, from the nearest ancestor that has one.
 // t.mu is held, but not while the kernel works.
 func (n *node) reopen() error {
 	t := n.t
@@ -138,6 +138,7 @@ func (n *node) reopen() error {
 		if err == nil {
 			unix.Close(fd)
 		}
+		n.pin()
 		return nil
 	}
 	if err != nil {
@@ -146,9 +147,10 @@ func (n *node) reopen() error {
 		}
 		return err
 	}
-	n.fd = fd
 	n.seen(st)
-	t.cache.add(n)
+	n.fd, n.pins = fd, 1
+	t.cache.open++
+	t.cache.shrink(t.cache.max)
 	return nil
 }
 

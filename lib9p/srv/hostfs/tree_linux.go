@@ -77,7 +77,7 @@ func New(dir string, o Options) (*Tree, error) {
 		unix.Close(t.proc)
 		return nil, fmt.Errorf("serve %s: %w", dir, err)
 	}
-	t.root = &node{t: t, id: identOf(st), mode: uint32(st.Mode), fd: fd, pins: 1, refs: 1, name: "/"}
+	t.root = &node{t: t, id: identOf(st), mode: typeOf(st), fd: fd, pins: 1, refs: 1, name: "/"}
 	t.root.seen(st)
 	return t, nil
 }
