@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -89,7 +88,7 @@ func mountPoint(name string) (string, error) {
 func (j *job) run(ctx context.Context) error {
 	conn, err := j.src.Dial(ctx)
 	if err != nil {
-		return j.explain(err)
+		return err
 	}
 	j.link = newLink(j, conn)
 	defer j.link.close()
@@ -101,14 +100,6 @@ func (j *job) run(ctx context.Context) error {
 		return j.kernel(ctx)
 	}
 	return j.fuse(ctx)
-}
-
-// explain adds to the error of the first connection what to look at.
-func (j *job) explain(err error) error {
-	if j.src.IsCommand() || strings.Contains(err.Error(), ": is ") {
-		return err
-	}
-	return fmt.Errorf("%w: is the server there, and does it listen", err)
 }
 
 // ready ends the wait of whoever has started the mount.
