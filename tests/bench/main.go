@@ -3,8 +3,8 @@
 //
 //	bench [-server diod|u9fs] [-rounds n] [-time d] [-srv command]
 //
-// The operations are stat (Tgetattr), and reads and writes of 64 KiB, one at a time and sixteen at a
-// time. The ways take turns, so that what else the machine does hits all of them; the table shows medians.
+// The operations are stat (Tgetattr), and reads and writes in messages of 64 KiB, which is the most
+// that diod takes, one at a time and sixteen at a time. The ways take turns, so that what else the machine does hits all of them; the table shows medians.
 package main
 
 import (

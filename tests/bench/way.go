@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	block    = 64 << 10
+	block    = wire.Msize - lib9p.IOHeader
 	rootFid  = 0
 	fileFid  = 1
 	maxDepth = 16
@@ -109,7 +109,7 @@ func (w *way) measure(o op, d time.Duration) (perSecond float64, err error) {
 // place gives a read or write its offset: block after block, and from the beginning again.
 func (w *way) place(f lib9p.Frame) lib9p.Frame {
 	if t := f.Type(); t == lib9p.TypeTread || t == lib9p.TypeTwrite {
-		f.PutU32(lib9p.OffOffset, uint32(w.next%fileSize))
+		f.PutU32(lib9p.OffOffset, uint32(w.next%(fileSize-fileSize%block)))
 		w.next += block
 	}
 	return f

@@ -10,8 +10,8 @@ import (
 	"github.com/styxkit/styxkit/lib9p"
 )
 
-// Msize is what a Client offers: 64 KiB of data fit into a message.
-const Msize = 64<<10 + 64
+// Msize is what a Client offers and must get. It is the most that diod gives.
+const Msize = 64 << 10
 
 // A Client is one session of one caller.
 type Client struct {
@@ -32,7 +32,7 @@ func Start(conn net.Conn, d lib9p.Dialect) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := r.(*lib9p.Rversion); !ok || v.Version != d.String() || v.Msize > Msize {
+	if v, ok := r.(*lib9p.Rversion); !ok || v.Version != d.String() || v.Msize != Msize {
 		return nil, fmt.Errorf("agree on %s: answered %+v", d, r)
 	}
 	return c, nil
