@@ -60,7 +60,6 @@ func (s *session) connect(pauses *backoff) (*server, error) {
 			return nil, s.ctx.Err()
 		}
 		s.mu.Lock()
-		s.outcome.attempts++
 		s.outcome.refused = s.outcome.refused || refusedByHost(err)
 		s.mu.Unlock()
 		s.log.Debug("no connection yet", "err", err)

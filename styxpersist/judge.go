@@ -33,7 +33,7 @@ func (s *session) lose(srv *server) {
 	for _, r := range all {
 		s.judge(r)
 	}
-	s.log.Info("server went away", "cause", srv.cause, "requests", len(all), "files", s.openFids())
+	s.log.Info(wentAway(srv.cause, s.openFids(), len(all)))
 	s.mu.Unlock()
 	s.gate.Unlock()
 	s.tell(nil)

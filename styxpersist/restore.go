@@ -76,7 +76,7 @@ func (s *session) settle(srv *server) {
 		s.mu.Unlock()
 		return
 	}
-	s.outcome.report(s.log)
+	s.log.Info(s.outcome.String())
 	var rest []*fid
 	for _, f := range s.fids {
 		if f.state == fidLive && !f.usable(srv.gen) {
