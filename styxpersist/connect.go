@@ -12,6 +12,7 @@ import (
 
 const (
 	handshakeTime = 15 * time.Second // for a Tversion or Tattach of our own
+	remind        = time.Minute // how often to say why there is no connection
 	redialLeast   = 250 * time.Millisecond
 	redialMost    = 8 * time.Second
 	healthy       = time.Second // after a connection that lived as long the first attempt is at once
@@ -44,7 +45,7 @@ func (s *session) keep() {
 // connect asks for connections until one is there that speaks the session's protocol.
 // The error is ctx's: only the end of the session ends the attempts.
 func (s *session) connect(pauses *backoff) (*server, error) {
-	said := ""
+	began, said := time.Now(), time.Duration(0)
 	for {
 		if err := sleep(s.ctx, pauses.pause()); err != nil {
 			return nil, err
@@ -63,9 +64,9 @@ func (s *session) connect(pauses *backoff) (*server, error) {
 		s.outcome.refused = s.outcome.refused || refusedByHost(err)
 		s.mu.Unlock()
 		s.log.Debug("no connection yet", "err", err)
-		if text := err.Error(); text != said {
-			said = text
-			s.log.Info("waiting for the server", "err", err)
+		if away := time.Since(began); away-said >= remind {
+			said = away
+			s.log.Info(fmt.Sprintf("still waiting for the server after %v: %v", away.Round(time.Second), err))
 		}
 	}
 }
