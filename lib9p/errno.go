@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Errno is an error number of Linux, as Rlerror and .u's Rerror carry it on every machine.
@@ -127,6 +128,7 @@ var errnoWords = []struct {
 	errno Errno
 }{
 	{"not a directory", ENOTDIR},
+	{"non-directory", ENOTDIR},
 	{"create prohibited", EACCES},
 	{"directory not empty", ENOTEMPTY},
 	{"not empty", ENOTEMPTY},
@@ -151,6 +153,7 @@ var errnoWords = []struct {
 	{"duplicate fid", EBADF},
 	{"fid already in use", EBADF},
 	{"bad fid", EBADF},
+	{"bad use of fid", EBADF},
 	{"bad file number", EBADF},
 	{"stale", ESTALE},
 	{"possibly not completed", EIO},
@@ -163,11 +166,14 @@ var errnoWords = []struct {
 	{"bad argument", EINVAL},
 	{"invalid argument", EINVAL},
 	{"illegal mode", EINVAL},
+	{"illegal name", EINVAL},
 	{"cross-device", EXDEV},
+	{"too many open files in system", ENFILE},
 	{"too many open files", EMFILE},
 	{"no free", EMFILE},
 	{"no space left", ENOSPC},
 	{"file system full", ENOSPC},
+	{"file system is full", ENOSPC},
 	{"out of memory", ENOMEM},
 	{"temporarily unavailable", EAGAIN},
 	{"interrupted", EINTR},
@@ -241,6 +247,16 @@ func ErrorMsg(d Dialect, e *Error) Msg {
 	if d == L {
 		return &Rlerror{Ecode: e.Number()}
 	}
-	ename := e.Error()
-	return &Rerror{Ename: ename[:min(len(ename), MaxEname)], Errno: e.Number()}
+	return &Rerror{Ename: cut(e.Error(), MaxEname), Errno: e.Number()}
+}
+
+// cut returns s without what is behind its first max bytes, and without a part of a character at the end.
+func cut(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	for max > 0 && !utf8.RuneStart(s[max]) {
+		max--
+	}
+	return s[:max]
 }
