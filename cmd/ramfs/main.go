@@ -1,3 +1,5 @@
+//go:build unix
+
 // Ramfs serves a file tree in memory over 9P, on its standard input and output
 // or on an address. See ramfs(4).
 package main
@@ -46,6 +48,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		fs.Usage()
 		return errUsage
 	}
+	// A client that has gone is the end of its connection and not ours.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	tree := memfs.New(memfs.Options{})

@@ -2,6 +2,7 @@ package fuse
 
 import (
 	"context"
+	"slices"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
@@ -33,30 +34,43 @@ func (b *bridge) attr(out *gofuse.Attr, a *lib9p.Rgetattr) {
 	}
 }
 
-// through does something with a fid of n's: the handle's, where the question came with one, any handle's where n
-// has lost its names or its fid and cannot be reached otherwise, else one that is not open.
-func (b *bridge) through(ctx context.Context, n *node, h *handle, do func(*client.Fid) error) error {
-	var handles []*handle
-	if h != nil {
-		handles = append(handles, h)
-	}
+// through does something with a fid of n's. A fid that is not open comes first, for that is sure to be n's: a server's
+// fid may be a path, and the path of one that was opened long ago another file's. The handles, h before others, are
+// for a file that cannot be reached by name any more, and for a change that only he may make who has it open.
+func (b *bridge) through(ctx context.Context, n *node, h *handle, change bool, do func(*client.Fid) error) error {
 	b.mu.Lock()
-	if n.fid == nil || len(n.places) == 0 {
-		handles = append(handles, n.handles...)
-	}
+	handles := slices.Clone(n.handles)
+	direct := len(handles) == 0 || len(n.places) > 0 && (change || n.fid != nil)
 	b.mu.Unlock()
-	for _, h := range handles {
-		if err := do(h.fid); !lost(err, false) {
+	if h != nil {
+		handles = append([]*handle{h}, handles...)
+	}
+	err := error(errStale)
+	if direct {
+		err = b.on(ctx, n, false, do)
+		e := number(err)
+		if !lost(err, false) && !(change && (e == lib9p.EACCES || e == lib9p.EPERM)) {
 			return err
 		}
 	}
-	return b.on(ctx, n, false, do)
+	for _, h := range handles {
+		if e := do(h.fid); !lost(e, false) {
+			return e
+		}
+	}
+	if !direct {
+		err = b.on(ctx, n, false, do)
+	}
+	return err
 }
 
 // getattr returns the attributes of n.
 func (b *bridge) getattr(ctx context.Context, n *node, h *handle) (a *lib9p.Rgetattr, err error) {
-	err = b.through(ctx, n, h, func(f *client.Fid) (err error) {
+	err = b.through(ctx, n, h, false, func(f *client.Fid) (err error) {
 		a, err = b.dialect.getattr(ctx, f)
+		if err == nil && !same(a.Qid, n.qid) {
+			err = errStale
+		}
 		return err
 	})
 	if err != nil {
@@ -66,6 +80,11 @@ func (b *bridge) getattr(ctx context.Context, n *node, h *handle) (a *lib9p.Rget
 	defer b.mu.Unlock()
 	n.look(a)
 	return a, nil
+}
+
+// setattr changes the attributes of n.
+func (b *bridge) setattr(ctx context.Context, n *node, h *handle, t *lib9p.Tsetattr) error {
+	return b.through(ctx, n, h, true, func(f *client.Fid) error { return b.dialect.setattr(ctx, f, t) })
 }
 
 // GetAttr answers stat(2) and fstat(2).
@@ -108,7 +127,7 @@ func (b *bridge) SetAttr(interrupt <-chan struct{}, in *gofuse.SetAttrIn, out *g
 	t := change(&in.SetAttrInCommon)
 	err := error(nil)
 	if t.Valid != 0 {
-		err = b.through(c, n, h, func(f *client.Fid) error { return b.dialect.setattr(c, f, t) })
+		err = b.setattr(c, n, h, t)
 	}
 	if err == nil && in.Valid&gofuse.FATTR_KILL_SUIDGID != 0 {
 		err = b.disarm(c, n, h)
@@ -162,8 +181,7 @@ func (b *bridge) disarm(ctx context.Context, n *node, h *handle) error {
 		return nil
 	}
 	t := &lib9p.Tsetattr{Valid: lib9p.SetMode, Mode: safe & 0o7777}
-	err := b.through(ctx, n, h, func(f *client.Fid) error { return b.dialect.setattr(ctx, f, t) })
-	if err != nil {
+	if err := b.setattr(ctx, n, h, t); err != nil {
 		return err
 	}
 	b.mu.Lock()

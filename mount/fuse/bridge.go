@@ -23,11 +23,13 @@ type bridge struct {
 	calls   *calls
 	root    *node
 	owners  *owners
-	dotL    bool // the dialect is 9P2000.L; immutable
+	late    sync.WaitGroup // removals of hidden files
+	dotL    bool           // the dialect is 9P2000.L; immutable
 
 	mu         sync.Mutex // guards what follows and nodes
 	nodes      map[uint64]*node
 	links      map[uint64]*node // nodes of files with more than one name, by qid.path
+	standing   int              // nodes with a fid
 	last       uint64           // number of the newest node
 	handles    map[uint64]*handle
 	lastHandle uint64

@@ -55,6 +55,8 @@ func (b *bridge) closed(id uint64) {
 		delete(b.handles, id)
 		n := h.node
 		n.handles = slices.DeleteFunc(n.handles, func(o *handle) bool { return o == h })
+		b.unhide(n)
+		b.reap(n)
 	}
 	b.mu.Unlock()
 	if h != nil {

@@ -86,14 +86,25 @@ func (b *bridge) remove(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 	if dir == nil {
 		return status(errStale)
 	}
-	err := b.on(c, dir, true, func(d *client.Fid) error { return b.dialect.remove(c, d, name, folder) })
-	if err != nil {
-		return status(err)
+	if !folder && b.hide(c, dir, name) {
+		return gofuse.OK
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.unplace(dir, name)
-	return gofuse.OK
+	err := b.removeName(c, dir, name, folder)
+	if folder && number(err) == lib9p.ENOTEMPTY && b.expose(c, dir, name) {
+		err = b.removeName(c, dir, name, folder)
+	}
+	return status(err)
+}
+
+// removeName has the server remove a name.
+func (b *bridge) removeName(ctx context.Context, dir *node, name string, folder bool) error {
+	err := b.on(ctx, dir, true, func(d *client.Fid) error { return b.dialect.remove(ctx, d, name, folder) })
+	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.unplace(dir, name)
+	}
+	return err
 }
 
 // Rename answers rename(2). No dialect can say renameat2's flags.
@@ -107,19 +118,28 @@ func (b *bridge) Rename(interrupt <-chan struct{}, in *gofuse.RenameIn, name, ne
 	if dir == nil || newdir == nil {
 		return status(errStale)
 	}
-	err := b.on(c, dir, true, func(d *client.Fid) error {
-		return b.on(c, newdir, true, func(e *client.Fid) error {
-			return b.dialect.rename(c, d, name, e, newname, dir == newdir)
-		})
-	})
-	if err != nil {
-		return status(err)
+	old, spare := b.spare(c, newdir, newname)
+	err := b.rename(c, dir, name, newdir, newname)
+	if old != nil {
+		b.spared(c, old, newdir, spare, err == nil)
 	}
-	b.moved(dir, name, newdir, newname)
-	return gofuse.OK
+	return status(err)
 }
 
-// moved notes that a file has another place.
+// rename has the server rename a file and notes that.
+func (b *bridge) rename(ctx context.Context, dir *node, name string, newdir *node, newname string) error {
+	err := b.on(ctx, dir, true, func(d *client.Fid) error {
+		return b.on(ctx, newdir, true, func(e *client.Fid) error {
+			return b.dialect.rename(ctx, d, name, e, newname, dir == newdir)
+		})
+	})
+	if err == nil {
+		b.moved(dir, name, newdir, newname)
+	}
+	return err
+}
+
+// moved notes that a file has another place. There are servers whose fids are paths, so fids are walked anew.
 func (b *bridge) moved(dir *node, name string, newdir *node, newname string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,6 +153,7 @@ func (b *bridge) moved(dir *node, name string, newdir *node, newname string) {
 	}
 	b.place(n, newdir, newname)
 	b.unplace(dir, name)
+	b.unstand(n)
 	if n.seen.mode&lib9p.ModeFmt == lib9p.ModeDir {
 		b.forsakeBelow(n)
 	}

@@ -12,15 +12,16 @@ import (
 
 // A node is a file that the kernel knows by a number.
 type node struct {
-	id uint64 // immutable
+	id  uint64    // immutable
+	qid lib9p.Qid // immutable
 
 	// guarded by bridge.mu
 	places   []place          // where it was seen, the last is tried first; none: the root, or it has lost its names
 	children map[string]*node // what was seen in it
 	lookups  uint64           // how often the kernel was told of it and has not forgotten
 	fid      *ref             // stands on it unopened; nil: walk when there is need
-	qid      lib9p.Qid
-	handles  []*handle // open on it
+	handles  []*handle        // open on it
+	hidden   bool             // it was removed while open; see hidden.go
 	seen     seen
 }
 
@@ -124,12 +125,50 @@ func (b *bridge) adopt(n *node, f *client.Fid) *ref {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n.fid == nil {
-		n.fid = &ref{fid: f, users: 1}
+		b.stand(n, f)
 	} else {
 		discard(f)
 	}
 	n.fid.users++
 	return n.fid
+}
+
+// stand makes f the fid of n, in the place of one that n has. bridge.mu is held.
+func (b *bridge) stand(n *node, f *client.Fid) {
+	if n.fid == nil {
+		b.standing++
+	}
+	b.release(n.fid)
+	n.fid = &ref{fid: f, users: 1}
+	if b.standing > maxStanding {
+		b.economize(n)
+	}
+}
+
+// maxStanding is how many nodes have fids. The kernel remembers files for as long as it has the memory; the
+// server should not have to, nor bring all of them back when it was away.
+const maxStanding = 4096
+
+// economize takes a quarter of the fids from nodes other than n, no matter which: a walk brings one back.
+// bridge.mu is held.
+func (b *bridge) economize(n *node) {
+	for _, o := range b.nodes {
+		if b.standing <= maxStanding*3/4 {
+			return
+		}
+		if o != n && o != b.root && len(o.places) > 0 {
+			b.unstand(o)
+		}
+	}
+}
+
+// unstand takes the fid from n. bridge.mu is held.
+func (b *bridge) unstand(n *node) {
+	if n.fid != nil {
+		b.standing--
+		b.release(n.fid)
+		n.fid = nil
+	}
 }
 
 // done ends a use.
@@ -139,7 +178,7 @@ func (b *bridge) done(r *ref) {
 	b.release(r)
 }
 
-// release is done with bridge.mu held. r may be nil.
+// release is done with bridge.mu held; r may be nil.
 func (b *bridge) release(r *ref) {
 	if r == nil {
 		return
@@ -154,8 +193,7 @@ func (b *bridge) forsake(n *node, r *ref) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n.fid == r && n != b.root {
-		n.fid = nil
-		b.release(r)
+		b.unstand(n)
 	}
 }
 
@@ -163,8 +201,7 @@ func (b *bridge) forsake(n *node, r *ref) {
 // fids are paths. bridge.mu is held.
 func (b *bridge) forsakeBelow(n *node) {
 	for _, c := range n.children {
-		b.release(c.fid)
-		c.fid = nil
+		b.unstand(c)
 		b.forsakeBelow(c)
 	}
 }
@@ -211,16 +248,18 @@ func (b *bridge) enter(dir *node, name string, f *client.Fid, a *lib9p.Rgetattr,
 		b.links[a.Qid.Path] = n
 	}
 	if f != nil {
-		b.release(n.fid)
-		n.fid = &ref{fid: f, users: 1}
+		b.stand(n, f)
 	}
 	n.lookups++
 	n.look(a)
 	return n
 }
 
-// look keeps what a says. bridge.mu is held.
+// look keeps what a says, and corrects it. bridge.mu is held.
 func (n *node) look(a *lib9p.Rgetattr) {
+	if n.hidden && a.Nlink > 0 {
+		a.Nlink--
+	}
 	n.seen = seen{size: a.Size, links: a.Nlink, mode: a.Mode, uid: a.Uid, gid: a.Gid}
 }
 
@@ -261,17 +300,16 @@ func (b *bridge) Forget(id, lookups uint64) {
 	b.reap(n)
 }
 
-// reap drops n when nobody needs it any more: neither the kernel nor a node in it. bridge.mu is held.
+// reap drops n when nobody needs it any more: neither the kernel nor a handle nor a node in it. bridge.mu is held.
 func (b *bridge) reap(n *node) {
-	if n == b.root || n.lookups > 0 || len(n.children) > 0 || b.nodes[n.id] != n {
+	if n == b.root || n.lookups > 0 || len(n.children) > 0 || len(n.handles) > 0 || b.nodes[n.id] != n {
 		return
 	}
 	delete(b.nodes, n.id)
 	if b.links[n.qid.Path] == n {
 		delete(b.links, n.qid.Path)
 	}
-	b.release(n.fid)
-	n.fid = nil
+	b.unstand(n)
 	for len(n.places) > 0 {
 		p := n.places[0]
 		b.unplace(p.dir, p.name)

@@ -41,6 +41,7 @@ type Server struct {
 	dir  string
 	dev  *os.File // a duplicate of the device, to see whether the kernel still listens
 	fuse *gofuse.Server
+	b    *bridge
 	done chan struct{}
 }
 
@@ -62,9 +63,9 @@ func Mount(root *client.Fid, dir string, opt Options) (*Server, error) {
 }
 
 func (s *Server) start(root *client.Fid, opt Options) error {
-	b := newBridge(root, opt, newCalls(s.dead, endsCall))
+	s.b = newBridge(root, opt, newCalls(s.dead, endsCall))
 	// What is known of the root decides about new files in it.
-	if _, err := b.getattr(context.Background(), b.root, nil); err != nil {
+	if _, err := s.b.getattr(context.Background(), s.b.root, nil); err != nil {
 		return err
 	}
 	fd, err := unix.FcntlInt(s.dev.Fd(), unix.F_DUPFD_CLOEXEC, 0)
@@ -76,7 +77,7 @@ func (s *Server) start(root *client.Fid, opt Options) error {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	// By this name go-fuse takes a device that is mounted already.
-	s.fuse, err = gofuse.NewServer(b, fmt.Sprintf("/dev/fd/%d", fd), &gofuse.MountOptions{
+	s.fuse, err = gofuse.NewServer(s.b, fmt.Sprintf("/dev/fd/%d", fd), &gofuse.MountOptions{
 		MaxBackground: maxBackground,
 		MaxWrite:      maxWrite,
 		EnableLocks:   root.Conn().Dialect() == lib9p.L,
@@ -100,6 +101,7 @@ func (w debugWriter) Write(p []byte) (int, error) {
 func (s *Server) serve() {
 	defer close(s.done)
 	s.fuse.Serve()
+	s.b.finish()
 	s.dev.Close()
 }
 

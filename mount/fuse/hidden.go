@@ -1,0 +1,138 @@
+package fuse
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/client"
+)
+
+// A file that is removed, or renamed over, while programs have it open must stay for these. Not every server can keep a
+// file without a name, and none can find it again when it has died in between. So such a file gets a name
+// that nobody is shown, and is removed when it is closed for the last time.
+
+// hiddenPrefix begins these names; people find them on the server when a mount died before the close.
+const hiddenPrefix = ".styx"
+
+func hiddenName() string { return hiddenPrefix + strings.ToLower(rand.Text()[:12]) }
+
+// inUse returns the node of a regular file that has no other place than this and is open, or nil.
+func (b *bridge) inUse(dir *node, name string) *node {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := dir.children[name]
+	if n == nil || len(n.handles) == 0 || len(n.places) > 1 || n.hidden || n.seen.mode&lib9p.ModeFmt != lib9p.ModeRegular {
+		return nil
+	}
+	return n
+}
+
+// hide takes a name from an open file and reports whether that was right to do and could be done.
+func (b *bridge) hide(ctx context.Context, dir *node, name string) bool {
+	n := b.inUse(dir, name)
+	if n == nil {
+		return false
+	}
+	hidden := hiddenName()
+	if b.rename(ctx, dir, name, dir, hidden) != nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n.hidden = true
+	b.unhide(n)
+	return true
+}
+
+// spare gives an open file, whose name is about to become another's, a hidden name beside. The one name is
+// not taken away first: whoever opens it shall find the old file or the new one.
+func (b *bridge) spare(ctx context.Context, dir *node, name string) (n *node, hidden string) {
+	if n = b.inUse(dir, name); n == nil {
+		return nil, ""
+	}
+	hidden = hiddenName()
+	err := b.on(ctx, n, false, func(f *client.Fid) error {
+		return b.on(ctx, dir, true, func(d *client.Fid) error { return b.dialect.link(ctx, d, f, hidden) })
+	})
+	if err != nil {
+		return nil, ""
+	}
+	return n, hidden
+}
+
+// spared goes on when the renaming is done, or has failed.
+func (b *bridge) spared(ctx context.Context, n, dir *node, hidden string, renamed bool) {
+	if !renamed {
+		b.removeName(ctx, dir, hidden, false)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.place(n, dir, hidden)
+	b.unstand(n)
+	n.hidden = true
+	b.unhide(n)
+}
+
+// unhide has a hidden file removed when nobody has it open. bridge.mu is held.
+func (b *bridge) unhide(n *node) {
+	if !n.hidden || len(n.handles) > 0 {
+		return
+	}
+	n.hidden = false
+	i := slices.IndexFunc(n.places, func(p place) bool { return strings.HasPrefix(p.name, hiddenPrefix) })
+	if i < 0 {
+		return
+	}
+	at := n.places[i]
+	b.late.Go(func() { b.removeName(context.Background(), at.dir, at.name, false) })
+}
+
+// expose removes the hidden files from a directory that is to be removed, and reports whether there were any.
+func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
+	b.mu.Lock()
+	var names []string
+	folder := dir.children[name]
+	if folder != nil {
+		for name, n := range folder.children {
+			if n.hidden && strings.HasPrefix(name, hiddenPrefix) {
+				n.hidden = false
+				names = append(names, name)
+			}
+		}
+	}
+	b.mu.Unlock()
+	for _, name := range names {
+		b.removeName(ctx, folder, name, false)
+	}
+	return len(names) > 0
+}
+
+// isHidden reports whether a name in dir is one that nobody is shown.
+func (b *bridge) isHidden(dir *node, name string) bool {
+	if !strings.HasPrefix(name, hiddenPrefix) {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := dir.children[name]
+	return n != nil && n.hidden
+}
+
+// finish waits a moment for what is left to be removed.
+func (b *bridge) finish() {
+	const patience = 2 * time.Second
+	done := make(chan struct{})
+	go func() {
+		b.late.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+	}
+}
