@@ -78,9 +78,6 @@ func (l *link) version(ctx context.Context, f lib9p.Frame) (*session, error) {
 		return nil, fmt.Errorf("client offers msize %d; %d is the least that works", t.Msize, lib9p.MinMsize)
 	}
 	d, ok := lib9p.Negotiate(t.Version)
-	if d == lib9p.U {
-		d = lib9p.P2000 // what .u adds is not kept over a recovery
-	}
 	if !ok {
 		reply, err := lib9p.Pack(lib9p.P2000, lib9p.NoTag, &lib9p.Rversion{Msize: t.Msize, Version: "unknown"})
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 const (
 	handshakeTime = 15 * time.Second // for a Tversion or Tattach of our own
-	remind        = time.Minute // how often to say why there is no connection
+	remind        = time.Minute      // how often to say why there is no connection
 	redialLeast   = 250 * time.Millisecond
 	redialMost    = 8 * time.Second
 	healthy       = time.Second // after a connection that lived as long the first attempt is at once
@@ -111,7 +111,7 @@ func (s *session) negotiate(ctx context.Context, srv *server) error {
 	v := m.(*lib9p.Rversion)
 	d, ok := lib9p.ParseDialect(v.Version)
 	switch {
-	case !ok || d > s.d || d == lib9p.U:
+	case !ok || d > s.d:
 		return fmt.Errorf("server answers version %q to %s", v.Version, s.d)
 	case v.Msize < lib9p.MinMsize:
 		return fmt.Errorf("server wants msize %d; %d is the least that works", v.Msize, lib9p.MinMsize)

@@ -1,6 +1,6 @@
 // Package styxpersist keeps a 9P conversation alive while its server dies and comes back.
 //
-// It stands between a client and a server that know nothing of it, and speaks 9P2000 or 9P2000.L with both. While the
+// It stands between a client and a server that know nothing of it, and speaks 9P2000, 9P2000.u or 9P2000.L with both. While the
 // connection to the server lives, it relays. When it dies, the client keeps its own connection, its fids and
 // its requests: the session asks for another connection, walks and opens what was walked
 // to and open, and sends again what can be sent again. The client sees a pause.

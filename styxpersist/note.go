@@ -2,6 +2,8 @@ package styxpersist
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -63,7 +65,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
 		return nil, nil
 	}
-	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || r.wantsHelp() || !s.assign(r, s.srv) {
+	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || r.wantsHelp() || r.hardLink || !s.assign(r, s.srv) {
 		s.enqueue(r)
 		return nil, nil
 	}
@@ -119,6 +121,16 @@ func (s *session) resolve(r *request) *lib9p.Error {
 			r.fid = fid
 		} else {
 			r.fid2 = fid
+		}
+	}
+	if r.typ == lib9p.TypeTcreate && s.d == lib9p.U {
+		m := r.msg(s.d).(*lib9p.Tcreate)
+		if m.Perm&lib9p.DMLINK != 0 {
+			source, err := strconv.ParseUint(strings.TrimSpace(m.Extension), 10, 32)
+			if err != nil || s.fids[uint32(source)] == nil {
+				return errUnknownFid
+			}
+			r.fid2, r.hardLink = s.fids[uint32(source)], true
 		}
 	}
 	if r.fid2 != nil {
@@ -254,7 +266,7 @@ func (s *session) patch(f lib9p.Frame, r *request) {
 		f.PutU32(second, r.makes.sfid)
 	case r.typ == lib9p.TypeTwalk:
 		f.PutU32(second, r.fid.sfid)
-	case r.fid2 != nil:
+	case r.fid2 != nil && !r.hardLink:
 		f.PutU32(second, r.fid2.sfid)
 	}
 	f.PutU32(first, r.fid.sfid)

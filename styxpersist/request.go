@@ -22,6 +22,7 @@ type request struct {
 
 	oldSeq   uint64     // Tflush: the request that it cancels, which may have its answer since
 	flushes  []*request // Tflushes that wait for the end of its probe
+	hardLink bool       // .u: a Tcreate whose extension names fid2 in text
 	own      chan lib9p.Frame
 	discards bool     // own, and clunks an sfid that nobody wants
 	small    [64]byte // frame's bytes where they fit

@@ -3,6 +3,7 @@ package styxpersist
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,7 +183,7 @@ func (s *session) release() {
 			s.help(srv, r)
 		default:
 			at := len(out.run)
-			out.run = append(out.run, r.frame...)
+			out.run = append(out.run, s.wire(r)...)
 			s.patch(out.run[at:], r)
 			out.ends = append(out.ends, burstEnd{r, r.seq, len(out.run)})
 		}
@@ -194,6 +195,20 @@ func (s *session) release() {
 		}
 		out.run, srv.discards = b, srv.discards[1:]
 	}
+}
+
+// wire returns r's message for the server, but for what patch does.
+func (s *session) wire(r *request) lib9p.Frame {
+	if !r.hardLink {
+		return r.frame
+	}
+	m := r.msg(s.d).(*lib9p.Tcreate)
+	m.Extension = strconv.FormatUint(uint64(r.fid2.sfid), 10) + "\n" // as v9fs writes it
+	f, err := lib9p.Pack(s.d, r.ctag, m)
+	if err != nil {
+		panic("styxpersist: a Tcreate does not pack: " + err.Error())
+	}
+	return f
 }
 
 // unsentLess says that r has left the queue of what is ready.
