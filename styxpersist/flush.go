@@ -15,8 +15,8 @@ const flushGrace = 2 * time.Second
 // A flush of what is answered already goes to the server too while there is one: its
 // answer then comes behind the old one's, which may not be written yet.
 func (s *session) noteFlush(r *request, f lib9p.Frame) bool {
-	old := s.reqs[min(int(f.U16(lib9p.OffBody)), len(s.reqs)-1)]
-	if old != nil && (old == r || old.ctag != f.U16(lib9p.OffBody) || old.typ == lib9p.TypeTflush) {
+	old := s.request(f.U16(lib9p.OffBody))
+	if old != nil && (old == r || old.typ == lib9p.TypeTflush) {
 		old = nil
 	}
 	if s.srv != nil && (old == nil || old.state == sent && old.srv == s.srv && s.srv.newTag(r)) {

@@ -65,7 +65,7 @@ func (s *session) judge(r *request) {
 	switch {
 	case r.state == done: // another verdict answered it
 	case r.typ == lib9p.TypeTflush:
-		old := s.reqs[min(int(r.frame.U16(lib9p.OffBody)), len(s.reqs)-1)]
+		old := s.request(r.frame.U16(lib9p.OffBody))
 		if old != nil && (old.seq != r.oldSeq || r.oldSeq == 0) {
 			old = nil
 		}

@@ -183,7 +183,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		r.fid.node.vanish()
 		s.forget(r.fid)
 	case lib9p.TypeTflush:
-		if old := s.reqs[r.frame.U16(lib9p.OffBody)]; old != nil && old.seq == r.oldSeq {
+		if old := s.request(r.frame.U16(lib9p.OffBody)); old != nil && old.seq == r.oldSeq {
 			s.cancelled(old)
 		}
 	case lib9p.TypeTstat:

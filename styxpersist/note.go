@@ -39,7 +39,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 	if f.Size() > s.msize {
 		return nil, fmt.Errorf("client sent %d bytes, more than the msize of %d", f.Size(), s.msize)
 	}
-	if f.Tag() != lib9p.NoTag && int(f.Tag()) < len(s.reqs) && s.reqs[f.Tag()] != nil {
+	if f.Tag() != lib9p.NoTag && s.request(f.Tag()) != nil {
 		return nil, fmt.Errorf("client sent %s with tag %d, which is under way", lib9p.TypeName(typ), f.Tag())
 	}
 	if err := f.Validate(s.d); err != nil || f.Tag() == lib9p.NoTag || typ == lib9p.TypeTversion {

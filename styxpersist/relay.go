@@ -136,7 +136,9 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 	r := srv.outstanding(f.Tag())
 	if r == nil {
 		srv.unknown++
-		s.log.Warn("server answered a question that nobody asked", "type", lib9p.TypeName(f.Type()), "tag", f.Tag())
+		if srv.unknown == 1 {
+			s.log.Warn("server answers what nobody asked", "type", lib9p.TypeName(f.Type()), "tag", f.Tag())
+		}
 		if srv.unknown > maxUnknown {
 			return nil, fmt.Errorf("server sent %d answers that nobody asked for", srv.unknown)
 		}

@@ -106,6 +106,14 @@ func (s *session) newRequest(f lib9p.Frame) *request {
 	return r
 }
 
+// request returns the client's request with a tag that has no answer, or nil.
+func (s *session) request(ctag uint16) *request {
+	if int(ctag) >= len(s.reqs) {
+		return nil
+	}
+	return s.reqs[ctag]
+}
+
 // finish takes r, which has its answer, out of the tables.
 // Its client tag is free from now on, so the answer must not be written before.
 func (s *session) finish(r *request) {
