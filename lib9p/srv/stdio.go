@@ -13,10 +13,8 @@ import (
 
 // ServeStdio is [Serve] for a command's standard input and output, which may be
 // a socket, pipes, or anything else. When ctx ends while it cannot be woken from
-// reading, as from a terminal, it returns all the same. A client that has gone
-// is an error here and not the end of the process.
+// reading, as from a terminal, it returns all the same.
 func ServeStdio(ctx context.Context, in io.Reader, out io.Writer, tree Tree) error {
-	ignorePipe()
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, stdioOf(in, out), tree) }()
 	select {

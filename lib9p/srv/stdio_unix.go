@@ -4,7 +4,6 @@ package srv
 
 import (
 	"os"
-	"os/signal"
 	"syscall"
 )
 
@@ -37,6 +36,3 @@ func dup(fd int) (int, error) {
 	}
 	return n, err
 }
-
-// ignorePipe keeps a write to standard output from ending the process when nobody reads any more.
-func ignorePipe() { signal.Ignore(syscall.SIGPIPE) }
