@@ -1,6 +1,7 @@
 package srv_test
 
 import (
+	"syscall"
 	"testing"
 
 	"github.com/styxkit/styxkit/lib9p/srv"
@@ -8,6 +9,7 @@ import (
 )
 
 func init() {
+	syscall.Umask(0)
 	hostTree = func(t testing.TB) srv.Tree {
 		tree, err := hostfs.New(t.TempDir(), hostfs.Options{Descriptors: 8})
 		if err != nil {

@@ -64,11 +64,20 @@ func (w *wstat) do(r *request, f *fid, old *Attr) error {
 		if err = f.change(r, Change{Valid: lib9p.SetSize, Size: w.size}); err != nil && back != nil {
 			back()
 		}
+		if times := w.attrs.times(); err == nil && times.Valid != 0 {
+			return f.change(r, times) // the new length has changed them
+		}
 	}
 	if err != nil && w.attrs.Valid != 0 {
 		f.change(r, undo(w.attrs, old))
 	}
 	return err
+}
+
+// times is the part of c that sets times.
+func (c Change) times() Change {
+	c.Valid &= lib9p.SetAtime | lib9p.SetAtimeSet | lib9p.SetMtime | lib9p.SetMtimeSet
+	return c
 }
 
 // move gives the file its new name, which nothing else may have, and returns what takes it back.

@@ -112,7 +112,16 @@ func (f *file) Name() string {
 }
 
 // Dir returns the directory that the file is in.
-func (f *file) Dir(context.Context) (srv.File, error) { return f.up() }
+func (f *file) Dir(context.Context) (srv.File, error) {
+	if f.n.mode == unix.S_IFDIR {
+		return f.up()
+	}
+	dir, _, err := f.locate()
+	if err != nil {
+		return nil, err
+	}
+	return dir, nil
+}
 
 // locate returns the directory and name where the file is, with a reference to
 // the directory.
