@@ -20,6 +20,8 @@ type link struct {
 	in   *lib9p.Reader
 	wmu  sync.Mutex // one writer at a time
 	gens int        // generations of server connections so far
+
+	session *session // the present one, which only serve begins and ends; wmu
 }
 
 // firstMsize bounds the client's first message, a Tversion.
@@ -87,6 +89,9 @@ func (l *link) version(ctx context.Context, f lib9p.Frame) (*session, error) {
 	}
 	s := newSession(l, d, min(t.Msize, maxMsize))
 	l.in.SetMax(s.msize)
+	l.wmu.Lock()
+	l.session = s
+	l.wmu.Unlock()
 	s.begin(ctx)
 	return s, nil
 }

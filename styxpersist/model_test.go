@@ -1,0 +1,185 @@
+package styxpersist
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A model is the tree from which a server answers what the session asks of its own accord, so that a
+// script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [target=x]" fill it.
+type model struct {
+	files  map[string]*modelFile
+	manual map[string]bool // messages that the script answers all the same
+	where  map[uint32]string
+	opened int
+}
+
+type modelFile struct {
+	qid    lib9p.Qid
+	mode   uint32
+	length uint64
+	data   string
+	target string
+}
+
+// modelLine plays a line that begins with tree: "tree -" empties it.
+func (p *play) modelLine(rest string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := words(rest)
+	if p.model == nil || w[0] == "-" {
+		p.model = &model{files: make(map[string]*modelFile), manual: make(map[string]bool), where: make(map[uint32]string)}
+		p.model.files[""] = &modelFile{qid: lib9p.Qid{Type: plan9.QTDIR, Path: 1}, mode: lib9p.ModeDir | 0755}
+	}
+	if len(w) < 2 {
+		if w[0] != "-" {
+			delete(p.model.files, w[0])
+		}
+		return
+	}
+	f := &modelFile{mode: lib9p.ModeRegular | 0644}
+	if _, err := fmt.Sscanf(qids(w[1])[0], "(%x", &f.qid.Path); err != nil {
+		p.fatalf("%v", err)
+	}
+	switch {
+	case strings.HasSuffix(w[1], "d"):
+		f.qid.Type, f.mode = plan9.QTDIR, lib9p.ModeDir|0755
+	case strings.HasSuffix(w[1], "L"):
+		f.qid.Type, f.mode = plan9.QTSYMLINK, lib9p.ModeSymlink|0777
+	case strings.HasSuffix(w[1], "a"):
+		f.qid.Type = plan9.QTAPPEND
+	}
+	for _, opt := range w[2:] {
+		key, value, _ := strings.Cut(opt, "=")
+		n, _ := strconv.ParseUint(value, 0, 64)
+		switch key {
+		case "len":
+			f.length = n
+		case "data":
+			f.data, f.length = value, uint64(len(value))
+		case "mode":
+			f.mode = uint32(n)
+		case "target":
+			f.target = value
+		default:
+			p.fatalf("no option %q of a file", key)
+		}
+	}
+	p.model.files[w[0]] = f
+}
+
+// modelManual leaves messages to the script again; without names, all.
+func (p *play) modelManual(rest string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rest == "" {
+		p.model = nil
+		return
+	}
+	for _, name := range words(rest) {
+		p.model.manual[name] = true
+	}
+}
+
+// serve answers m, which the session asks of its own accord, or returns nil where the script does.
+func (p *play) serve(m lib9p.Msg) lib9p.Msg {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	mo := p.model
+	if mo == nil || mo.manual[lib9p.TypeName(lib9p.TypeOf(m))] {
+		return nil
+	}
+	switch m := m.(type) {
+	case *lib9p.Twalk:
+		return mo.walk(p.d, m)
+	case *lib9p.Topen:
+		mo.opened++
+		return &lib9p.Ropen{Qid: mo.at(m.Fid).qid}
+	case *lib9p.Tlopen:
+		mo.opened++
+		return &lib9p.Rlopen{Qid: mo.at(m.Fid).qid}
+	case *lib9p.Tstat:
+		f := mo.at(m.Fid)
+		st := lib9p.Stat{}
+		st.Qid, st.Length, st.Mode, st.Name = f.qid, f.length, plan9.Perm(f.mode&0777), "x"
+		return &lib9p.Rstat{Stat: st}
+	case *lib9p.Tgetattr:
+		f := mo.at(m.Fid)
+		return &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1}
+	case *lib9p.Tread:
+		f := mo.at(m.Fid)
+		from := min(int(m.Offset), len(f.data))
+		return &lib9p.Rread{Data: []byte(f.data[from:min(from+int(m.Count), len(f.data))])}
+	case *lib9p.Treadlink:
+		return &lib9p.Rreadlink{Target: mo.at(m.Fid).target}
+	case *lib9p.Tlock:
+		return &lib9p.Rlock{Status: lib9p.LockSuccess}
+	}
+	return nil
+}
+
+func (mo *model) at(fid uint32) *modelFile {
+	if f := mo.files[mo.where[fid]]; f != nil {
+		return f
+	}
+	return &modelFile{}
+}
+
+func (mo *model) walk(d lib9p.Dialect, m *lib9p.Twalk) lib9p.Msg {
+	path := mo.where[m.Fid]
+	r := &lib9p.Rwalk{}
+	for _, name := range m.Wname {
+		if path != "" {
+			path += "/"
+		}
+		path += name
+		f := mo.files[path]
+		if f == nil {
+			break
+		}
+		r.Wqid = append(r.Wqid, f.qid)
+	}
+	if len(r.Wqid) == 0 && len(m.Wname) > 0 {
+		return lib9p.ErrorMsg(d, errNotFound)
+	}
+	if len(r.Wqid) == len(m.Wname) {
+		mo.where[m.Newfid] = path
+	}
+	return r
+}
+
+// harmful returns what the session may never ask of its own accord.
+func (p *play) harmful(m lib9p.Msg) string {
+	switch m := m.(type) {
+	case *lib9p.Topen:
+		if m.Mode&(plan9.OTRUNC|plan9.ORCLOSE) != 0 {
+			return "an open that changes the file"
+		}
+	case *lib9p.Tlopen:
+		if m.Flags&(lib9p.LCREATE|lib9p.LEXCL|lib9p.LTRUNC) != 0 {
+			return "an open that changes the file"
+		}
+	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Twrite, *lib9p.Twstat, *lib9p.Tsetattr, *lib9p.Tmkdir, *lib9p.Tsymlink,
+		*lib9p.Tmknod, *lib9p.Tlink, *lib9p.Trename, *lib9p.Trenameat, *lib9p.Tunlinkat:
+		return "a change"
+	case *lib9p.Tremove:
+		if !p.gone {
+			return "a removal"
+		}
+	}
+	return ""
+}
+
+// newGeneration forgets the fids of the connection before.
+func (p *play) newGeneration() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.model != nil {
+		p.model.where = make(map[uint32]string)
+	}
+}

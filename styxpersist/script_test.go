@@ -1,0 +1,39 @@
+package styxpersist
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// TestScripts plays testdata/*.play. A file holds scripts that begin with a line "== name [dialects]",
+// each played in 9P2000 (P) and 9P2000.L (L) unless dialects says in which.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.play")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := strings.TrimSuffix(filepath.Base(file), ".play")
+		_, text2, _ := strings.Cut("\n"+string(text), "\n== ")
+		for _, script := range strings.Split(text2, "\n== ") {
+			title, script, _ := strings.Cut(script, "\n")
+			name, dialects, _ := strings.Cut(title, " [")
+			if dialects == "" {
+				dialects = "PL"
+			}
+			for _, d := range [...]lib9p.Dialect{lib9p.P2000, lib9p.L} {
+				if strings.Contains(dialects, dialectLetter(d)) {
+					t.Run(base+"/"+name+"/"+dialectLetter(d), func(t *testing.T) { playScript(t, d, base+"/"+name, script) })
+				}
+			}
+		}
+	}
+}
