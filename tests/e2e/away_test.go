@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,8 +16,8 @@ import (
 	"github.com/styxkit/styxkit/tests/internal/lab"
 )
 
-// restored is the line that says what came back and how long that took.
-var restored = regexp.MustCompile(`(?m)^.*restored.*[0-9](ms|s|µs)\b.*$`)
+// restored is the line that says how long the server was away and what was restored.
+var restored = regexp.MustCompile(`(?m)^.*server is back after [0-9.]+(ms|s|µs): .*1 open file restored.*$`)
 
 // While the server is away programs wait and can be interrupted or killed, and the
 // mount can be taken away. When it is back they go on.
@@ -23,6 +25,7 @@ var restored = regexp.MustCompile(`(?m)^.*restored.*[0-9](ms|s|µs)\b.*$`)
 // It measures times, so nothing runs beside it.
 func TestServerAway(t *testing.T) {
 	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("here"), 0o644))
 	s := lab.U9fs(t, "tcp", dir)
 	m := lab.MountAt(t, s, "-p")
 	unmounted, lazily := lab.MountAt(t, s, "-p"), lab.MountAt(t, s, "-p")
@@ -30,6 +33,9 @@ func TestServerAway(t *testing.T) {
 	if p := ls(); !p.Wait(lab.Patience).Success() {
 		t.Fatalf("ls before the crash: %s", p.Err())
 	}
+	open, err := os.Open(filepath.Join(m.Dir, "file"))
+	must(t, err)
+	defer open.Close()
 	s.Kill()
 
 	t.Run("interrupt", func(t *testing.T) { interrupt(t, ls) })
@@ -74,6 +80,13 @@ func TestServerAway(t *testing.T) {
 		} else {
 			t.Log(lines[0])
 		}
+		lab.Within(t, lab.Patience, "read what was open", func() error {
+			b, err := io.ReadAll(open)
+			if err == nil && string(b) != "here" {
+				err = fmt.Errorf("it holds %q", b)
+			}
+			return err
+		})
 	})
 }
 

@@ -23,6 +23,8 @@ func run(m *testing.M) int {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
+	// By default a program built with -race waits a second before it exits.
+	os.Setenv("GORACE", "atexit_sleep_ms=10")
 	dir, err := os.MkdirTemp("", "styxbin")
 	if err == nil {
 		defer os.RemoveAll(dir)

@@ -104,10 +104,11 @@ func TestSurviveCommand(t *testing.T) {
 // killChildren kills the processes that pid has started, and what those have, and waits until they are gone.
 func killChildren(t *testing.T, pid int) {
 	t.Helper()
-	tree := lab.Descendants(pid)
-	if len(tree) == 0 {
-		t.Fatal("the mount runs no command")
-	}
+	var tree []string
+	lab.Until(t, lab.Patience, "the mount runs its command", func() bool {
+		tree = lab.Descendants(pid)
+		return len(tree) > 0
+	})
 	if out, err := exec.Command("kill", append([]string{"-9"}, tree...)...).CombinedOutput(); err != nil {
 		t.Fatalf("kill %s: %v\n%s", strings.Join(tree, " "), err, out)
 	}

@@ -17,9 +17,11 @@ import (
 // An ordinary user mounts in the background, uses the mount over a crash of the server, and unmounts.
 func TestOrdinaryUser(t *testing.T) {
 	u := ordinaryUser(t)
+	openFuse(t)
 	dir, point := t.TempDir(), t.TempDir()
 	for _, d := range []string{dir, point} {
 		must(t, os.Chown(d, int(u.Uid), int(u.Gid)))
+		must(t, os.Chmod(filepath.Dir(d), 0o755))
 	}
 	as := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
@@ -89,4 +91,16 @@ func ordinaryUser(t *testing.T) *syscall.Credential {
 	gid, err := strconv.ParseUint(u.Gid, 10, 32)
 	must(t, err)
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
+// openFuse lets everybody open /dev/fuse, as udev does where it runs.
+func openFuse(t *testing.T) {
+	t.Helper()
+	const dev, all = "/dev/fuse", 0o666
+	st, err := os.Stat(dev)
+	must(t, err)
+	if old := st.Mode().Perm(); old != all && os.Geteuid() == 0 {
+		must(t, os.Chmod(dev, all))
+		t.Cleanup(func() { os.Chmod(dev, old) })
+	}
 }

@@ -43,11 +43,14 @@ func (w *worker) ops() int64 {
 	return 0
 }
 
-// moves waits until the worker has done something more.
+// moves waits until the worker has done something more. The number that it shows may be
+// of before the call, so it has to change twice.
 func (w *worker) moves() {
 	w.t.Helper()
-	from := w.ops()
-	lab.Until(w.t, 2*lab.Patience, w.name+" goes on", func() bool { return w.Exited() || w.ops() > from })
+	for range 2 {
+		from := w.ops()
+		lab.Until(w.t, 2*lab.Patience, w.name+" goes on", func() bool { return w.Exited() || w.ops() > from })
+	}
 }
 
 // finish ends the worker and returns its report. What must not have happened to it fails the test.

@@ -14,7 +14,7 @@ type Mount struct {
 	Dir string // the mount point
 }
 
-// MountAt runs "mount -f flags addr dir spec" and waits until dir is a mount.
+// MountAt runs "mount -f flags addr dir spec" and waits until dir is a mount and answers.
 func MountAt(t testing.TB, s *Server, flags ...string) *Mount {
 	t.Helper()
 	dir := t.TempDir()
@@ -32,6 +32,10 @@ func MountAt(t testing.TB, s *Server, flags ...string) *Mount {
 			t.Fatalf("mount ended: %v\n%s", m.Cmd.ProcessState, m.Err())
 		}
 		return Mounted(t, dir)
+	})
+	Within(t, Patience, "look at the new mount", func() error {
+		_, err := os.Stat(dir)
+		return err
 	})
 	return m
 }

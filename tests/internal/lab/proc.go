@@ -138,7 +138,7 @@ func (p *Proc) cleanup() {
 }
 
 func (p *Proc) show(what, text string) {
-	const most = 12000
+	const most = 6000
 	if len(text) > most {
 		text = text[:most/2] + "\n...\n" + text[len(text)-most/2:]
 	}
