@@ -21,6 +21,7 @@ type node struct {
 	name     string
 	qid      lib9p.Qid
 	kind     kind
+	mode     *trueMode // to be put back, see mode.go
 	gone     bool // removed, renamed over, or replaced: the path no longer leads here
 	children map[string]*node
 	refs     int             // fids and children

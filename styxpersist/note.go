@@ -227,7 +227,7 @@ func (s *session) clunkHere(r *request) bool {
 	f := r.fid
 	switch {
 	case f.state == fidDead:
-	case f.state != fidLive || !f.idle() || f.role == roleXattrW || f.rclose:
+	case f.state != fidLive || !f.idle() || f.role == roleXattrW || f.rclose || f.node != nil && f.node.mode != nil:
 		return false
 	case s.srv != nil && f.gen == s.srv.gen:
 		return false

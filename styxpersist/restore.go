@@ -196,23 +196,25 @@ const exclGrace = 10 * time.Second
 
 // A wayTo is what is needed to bring a fid back, as it was at one moment.
 type wayTo struct {
-	root  *root
-	names []string
-	gone  bool // no path leads there
-	qid   lib9p.Qid
-	role  role
-	open  bool
-	flags uint32
-	xattr string
-	size  uint64
-	locks []lockRange
+	node    *node
+	root    *root
+	names   []string
+	gone    bool // no path leads there
+	qid     lib9p.Qid
+	role    role
+	open    bool
+	created bool
+	flags   uint32
+	xattr   string
+	size    uint64
+	locks   []lockRange
 }
 
 func (s *session) wayTo(f *fid) wayTo {
 	names, ok := f.node.path()
 	return wayTo{
-		root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
-		role: f.role, open: f.open, flags: f.flags, xattr: f.xattr, size: f.xattrSize,
+		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
+		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize,
 		locks: append([]lockRange(nil), f.locks...),
 	}
 }
@@ -296,24 +298,36 @@ func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qi
 
 // reopen opens sfid as w was open and takes its locks back.
 func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
-	var qid lib9p.Qid
-	if s.d == lib9p.L {
-		m, err := srv.call(srv.ctx, &lib9p.Tlopen{Fid: sfid, Flags: w.flags})
-		if err != nil {
-			return err
-		}
-		qid = m.(*lib9p.Rlopen).Qid
-	} else {
-		m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(w.flags)})
-		if err != nil {
-			return err
-		}
-		qid = m.(*lib9p.Ropen).Qid
+	qid, err := s.open(srv, sfid, w.flags)
+	if n := number(err); w.created && (n == lib9p.EACCES || n == lib9p.EPERM) {
+		qid, err = s.reopenAsOwner(srv, sfid, w)
+	}
+	if back := s.restoreMode(srv, sfid, w.node); err == nil {
+		err = back
+	}
+	if err != nil {
+		return err
 	}
 	if !sameFile(qid, w.qid) {
 		return errReplaced
 	}
 	return s.relock(srv, sfid, w.locks)
+}
+
+// open opens sfid with a mode of Topen or flags of Tlopen.
+func (s *session) open(srv *server, sfid, flags uint32) (lib9p.Qid, error) {
+	if s.d == lib9p.L {
+		m, err := srv.call(srv.ctx, &lib9p.Tlopen{Fid: sfid, Flags: flags})
+		if err != nil {
+			return lib9p.Qid{}, err
+		}
+		return m.(*lib9p.Rlopen).Qid, nil
+	}
+	m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)})
+	if err != nil {
+		return lib9p.Qid{}, err
+	}
+	return m.(*lib9p.Ropen).Qid, nil
 }
 
 // reachXattr makes sfid, which is the file's, a fid of its attribute again.
