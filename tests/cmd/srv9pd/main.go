@@ -15,12 +15,11 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "srv9pd:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "srv9pd:", run(os.Args[1:]))
+	os.Exit(1)
 }
 
+// run serves until it cannot.
 func run(args []string) error {
 	if len(args) != 3 {
 		return fmt.Errorf("usage: srv9pd network address dir")
