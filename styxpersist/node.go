@@ -22,7 +22,7 @@ type node struct {
 	qid      lib9p.Qid
 	kind     kind
 	mode     *trueMode // to be put back, see mode.go
-	gone     bool // removed, renamed over, or replaced: the path no longer leads here
+	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
 	children map[string]*node
 	refs     int             // fids and children
 	absent   map[string]bool // names that a walk did not find and nothing has made since
