@@ -41,6 +41,7 @@ func (s *session) flushHere(r, old *request) {
 	switch {
 	case old == nil || old.state == done:
 	case old.state == proving && s.srv != nil:
+		r.oldSeq = old.seq
 		old.flushes = append(old.flushes, r)
 		seq := old.seq
 		s.after(flushGrace, func() {
@@ -54,7 +55,9 @@ func (s *session) flushHere(r, old *request) {
 	default:
 		s.cancelled(old)
 	}
-	s.answer(r, &lib9p.Rflush{})
+	if r.state != done { // the old request's answer may have brought this one
+		s.answer(r, &lib9p.Rflush{})
+	}
 }
 
 // cancelled forgets a request as though it had never been sent; it gets no answer.
@@ -63,4 +66,13 @@ func (s *session) cancelled(old *request) {
 		s.forget(old.makes)
 	}
 	s.finish(old)
+}
+
+// answerFlushes answers those that waited for the answer of the request that they cancel.
+func (s *session) answerFlushes(flushes []*request) {
+	for _, fl := range flushes {
+		if fl.state != done {
+			s.answer(fl, &lib9p.Rflush{})
+		}
+	}
 }

@@ -14,7 +14,7 @@ import (
 // script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [target=x]" fill it.
 type model struct {
 	files  map[string]*modelFile
-	manual map[string]bool // messages that the script answers all the same
+	manual []string // what messages contain that the script answers all the same
 	where  map[uint32]string
 	opened int
 }
@@ -33,7 +33,7 @@ func (p *play) modelLine(rest string) {
 	defer p.mu.Unlock()
 	w := words(rest)
 	if p.model == nil || w[0] == "-" {
-		p.model = &model{files: make(map[string]*modelFile), manual: make(map[string]bool), where: make(map[uint32]string)}
+		p.model = &model{files: make(map[string]*modelFile), where: make(map[uint32]string)}
 		p.model.files[""] = &modelFile{qid: lib9p.Qid{Type: plan9.QTDIR, Path: 1}, mode: lib9p.ModeDir | 0755}
 	}
 	if len(w) < 2 {
@@ -73,7 +73,7 @@ func (p *play) modelLine(rest string) {
 	p.model.files[w[0]] = f
 }
 
-// modelManual leaves messages to the script again; without names, all.
+// modelManual leaves messages that contain rest to the script; all, where rest is empty.
 func (p *play) modelManual(rest string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,9 +81,7 @@ func (p *play) modelManual(rest string) {
 		p.model = nil
 		return
 	}
-	for _, name := range words(rest) {
-		p.model.manual[name] = true
-	}
+	p.model.manual = append(p.model.manual, rest)
 }
 
 // serve answers m, which the session asks of its own accord, or returns nil where the script does.
@@ -91,8 +89,14 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	mo := p.model
-	if mo == nil || mo.manual[lib9p.TypeName(lib9p.TypeOf(m))] {
+	if mo == nil {
 		return nil
+	}
+	text := lib9p.Format(p.d, 0, m)
+	for _, part := range mo.manual {
+		if strings.Contains(text, part) {
+			return nil
+		}
 	}
 	switch m := m.(type) {
 	case *lib9p.Twalk:
@@ -180,6 +184,6 @@ func (p *play) newGeneration() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.model != nil {
-		p.model.where = make(map[uint32]string)
+		p.model.where, p.model.manual = make(map[uint32]string), nil
 	}
 }

@@ -18,16 +18,18 @@ type peer struct {
 	inbox  chan lib9p.Frame
 
 	mu      sync.Mutex
-	asked   map[uint16]lib9p.Msg // requests without answer, by tag
-	flushed map[uint16]bool      // client: tags that Rflush has freed and nothing has used since
-	fids    map[uint32]bool      // server: what it has made
-	fault   string               // what the other side did wrong, unasked
+	asked   map[uint16]lib9p.Msg        // requests without answer, by tag
+	flushed map[uint16]bool             // client: tags that Rflush has freed and nothing has used since
+	cancels map[*lib9p.Tflush]lib9p.Msg // client: the request that had the old tag when the flush was sent
+	fids    map[uint32]bool             // server: what it has made
+	fault   string                      // what the other side did wrong, unasked
 }
 
 func newPeer(p *play, conn *wire, server bool) *peer {
 	who := &peer{
 		p: p, conn: conn, server: server, inbox: make(chan lib9p.Frame, 1000),
-		asked: make(map[uint16]lib9p.Msg), flushed: make(map[uint16]bool), fids: make(map[uint32]bool),
+		asked: make(map[uint16]lib9p.Msg), flushed: make(map[uint16]bool),
+		cancels: make(map[*lib9p.Tflush]lib9p.Msg), fids: make(map[uint32]bool),
 	}
 	go who.listen()
 	return who
@@ -80,7 +82,7 @@ func (w *peer) reply(f lib9p.Frame) {
 	t := w.asked[tag]
 	delete(w.asked, tag)
 	if fl, ok := t.(*lib9p.Tflush); ok {
-		if w.asked[fl.Oldtag] != nil {
+		if old := w.cancels[fl]; old != nil && w.asked[fl.Oldtag] == old {
 			delete(w.asked, fl.Oldtag)
 			w.flushed[fl.Oldtag] = true
 		}
@@ -214,6 +216,9 @@ func (w *peer) note(tag uint16, m lib9p.Msg) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.server {
+		if fl, ok := m.(*lib9p.Tflush); ok && fl.Oldtag != tag {
+			w.cancels[fl] = w.asked[fl.Oldtag]
+		}
 		w.asked[tag] = m
 		delete(w.flushed, tag)
 		return

@@ -162,6 +162,8 @@ func (p *play) do(verb, rest string) {
 		p.rpc(rest)
 	case "connect":
 		p.connect(rest)
+	case "shake":
+		p.shake()
 	case "refuse":
 		p.refuse(rest, syscall.ECONNREFUSED)
 	case "away":
@@ -263,9 +265,13 @@ func (p *play) connect(rest string) {
 	case <-time.After(patience):
 		p.fatalf("nobody asks for a connection")
 	}
-	if rest == "raw" {
-		return
+	if rest != "raw" {
+		p.shake()
 	}
+}
+
+// shake makes the handshake on a new connection, as it was the first time.
+func (p *play) shake() {
 	p.server.hear("Tversion tag 65535 msize $msize version $version")
 	p.server.say("Rversion tag 65535 msize $msize version $version")
 	for i, qid := range p.roots {

@@ -76,14 +76,18 @@ func (s *session) conclude(r *request, reply lib9p.Msg) {
 		if opens {
 			r.fid.gen, r.fid.restoring = 0, nil
 		}
+		flushes := r.flushes
+		r.flushes = nil // their answers come behind
 		if f, err = s.learn(r, f); err == nil {
 			s.local = append(s.local, f...)
 			s.hasLocal.Store(true)
+			s.answerFlushes(flushes)
 			if opens {
 				s.restoreSoon(r.fid)
 			}
 			return
 		}
+		r.flushes = flushes
 	}
 	s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
 	s.refuse(r, errUndecided)

@@ -145,11 +145,7 @@ func (s *session) finish(r *request) {
 		r.writes.drop()
 		r.writes = nil
 	}
-	for _, fl := range r.flushes {
-		if fl.state != done {
-			s.answer(fl, &lib9p.Rflush{})
-		}
-	}
+	s.answerFlushes(r.flushes)
 	if r.kept || r.flushes != nil {
 		return
 	}
