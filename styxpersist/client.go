@@ -155,6 +155,9 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 		r.writes.lengthKnown = false
 	}
 	if r.typ == lib9p.TypeTremove && r.fid != nil {
+		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {
+			s.srv.discard(r.fid.sfid) // it was brought back meanwhile, and this server knows nothing of the remove
+		}
 		s.forget(r.fid) // remove(5): the fid is clunked even if the remove fails
 	}
 	s.answer(r, lib9p.ErrorMsg(s.d, err))
