@@ -241,12 +241,14 @@ func TestGather(t *testing.T) {
 // A write that fails ends the connection as a read that fails does.
 type brokenWrite struct{ net.Conn }
 
-func (brokenWrite) Write([]byte) (int, error) { return 0, errors.New("no paper") }
+func (brokenWrite) Write([]byte) (int, error) { return 0, errNoPaper }
+
+var errNoPaper = errors.New("no paper")
 
 func TestBrokenWrite(t *testing.T) {
 	ours, _ := net.Pipe()
 	_, err := client.New(t.Context(), brokenWrite{ours}, client.Options{})
-	if e := broken(t, err); e.Unwrap().Error() != "no paper" {
+	if e := broken(t, err); !errors.Is(e, errNoPaper) {
 		t.Error(e)
 	}
 }

@@ -115,7 +115,7 @@ func (f *Fid) WalkQids(ctx context.Context, names ...string) (*Fid, []lib9p.Qid,
 	var qids []lib9p.Qid
 	from := f
 	for {
-		part := names[:min(len(names), lib9p.MaxWalk)]
+		part := names[:f.c.fit(names)]
 		names = names[len(part):]
 		to, q, err := from.walk(ctx, part)
 		if from != f {
@@ -130,6 +130,17 @@ func (f *Fid) WalkQids(ctx context.Context, names ...string) (*Fid, []lib9p.Qid,
 		}
 		from = to
 	}
+}
+
+// fit returns how many of names go into one Twalk: at least one, though it may be too long.
+func (c *Conn) fit(names []string) int {
+	room := int(c.msize) - lib9p.IOHeader
+	for n, name := range names {
+		if room -= 2 + len(name); n == lib9p.MaxWalk || n > 0 && room < 0 {
+			return n
+		}
+	}
+	return len(names)
 }
 
 // walk is a single Twalk.

@@ -51,6 +51,20 @@ func TestLongWalk(t *testing.T) {
 	})
 }
 
+// Names that are too long together go in several messages.
+func TestWalkOfLongNames(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		root, p := attach(t, lib9p.L)
+		name := strings.Repeat("n", 1500)
+		walk := start(func() (*client.Fid, error) { return root.Walk(t.Context(), name, name, name) })
+		p.want("Twalk tag 0 fid 0 newfid 1 nwname 2 " + name + " " + name)
+		p.send("Rwalk tag 0 nwqid 2" + qids(2))
+		p.want("Twalk tag 0 fid 1 newfid 2 nwname 1 " + name)
+		p.send("Rwalk tag 0 nwqid 1" + qids(1))
+		good(t, walk)
+	})
+}
+
 func TestWalkEndsHalfway(t *testing.T) {
 	for _, d := range []lib9p.Dialect{lib9p.P2000, lib9p.L} {
 		bubble(t, func(t *testing.T) {

@@ -60,11 +60,13 @@ func (p *peer) send(line string) {
 	p.raw(f)
 }
 
+// raw sends b and waits until the client has done all that follows from it.
 func (p *peer) raw(b []byte) {
 	p.t.Helper()
 	if _, err := p.conn.Write(b); err != nil {
 		p.t.Fatalf("client does not read: %v", err)
 	}
+	synctest.Wait()
 }
 
 // silent says that the client has nothing to send: all of it waits.

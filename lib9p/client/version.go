@@ -31,7 +31,7 @@ func (c *Conn) negotiate(opt Options) (*lib9p.Reader, error) {
 			continue
 		}
 		if err != nil {
-			return nil, &ConnError{Op: "negotiate version", Err: err}
+			return nil, &ConnError{Op: "negotiate version", Err: fmt.Errorf("%w: is it a 9P server", err)}
 		}
 		got, ok := lib9p.ParseDialect(v.Version)
 		if !ok || !slices.Contains(offers, got) {
