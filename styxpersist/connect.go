@@ -61,7 +61,9 @@ func (s *session) connect(pauses *backoff) (*server, error) {
 			return nil, s.ctx.Err()
 		}
 		s.mu.Lock()
-		s.outcome.refused = s.outcome.refused || refusedByHost(err)
+		if refusedByHost(err) {
+			s.fence()
+		}
 		s.mu.Unlock()
 		s.log.Debug("no connection yet", "err", err)
 		if away := time.Since(began); away-said >= remind {

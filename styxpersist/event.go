@@ -8,18 +8,14 @@ import (
 
 // A tally is what happened from the loss of a connection to the moment when the next one serves as it did.
 type tally struct {
-	since   time.Time // when the connection was lost; zero before the first loss
-	fenced  bool      // the old connection cannot execute anything any more
-	refused bool      // the address refused a connection in between
-	files   int       // open files brought back
-	lost    int       // fids that could not be
-	again   int       // requests sent again
-	proved  int       // requests found to have been done
-	unsure  int       // requests answered "possibly not completed"
+	since  time.Time // when the connection was lost; zero before the first loss
+	fenced bool      // the old connection cannot execute anything any more: the server ended it
+	files  int       // open files brought back
+	lost   int       // fids that could not be
+	again  int       // requests sent again
+	proved int       // requests found to have been done
+	unsure int       // requests answered "possibly not completed"
 }
-
-// isFenced reports whether what the old connection was sent has either been done or never will be.
-func (t *tally) isFenced() bool { return t.fenced || t.refused }
 
 // wentAway is the line for people when a connection is lost.
 func wentAway(cause error, files, waiting int) string {

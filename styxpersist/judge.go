@@ -39,6 +39,15 @@ func (s *session) lose(srv *server) {
 	s.tell(nil)
 }
 
+// fence takes in that no process is left that could still execute what was sent.
+func (s *session) fence() {
+	for _, r := range s.reqs {
+		if r != nil {
+			r.fenced = true
+		}
+	}
+}
+
 // loseFid makes fids whose other half was in the connection dead.
 func (s *session) loseFid(f *fid) {
 	if f.state != fidLive {
@@ -59,7 +68,7 @@ func (s *session) loseFid(f *fid) {
 // judge decides what becomes of a request that has no answer, now that the server is away.
 func (s *session) judge(r *request) {
 	if r.state == sent {
-		r.state, r.doubt = queued, true
+		r.state, r.doubt, r.fenced = queued, true, s.outcome.fenced
 	}
 	r.srv = nil
 	switch {

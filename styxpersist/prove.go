@@ -107,7 +107,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	p := prober{s: s, srv: srv}
 	defer p.done()
 	s.mu.Lock()
-	p.fenced = s.outcome.isFenced()
+	p.fenced = r.fenced
 	m := r.msg(s.d)
 	s.mu.Unlock()
 	switch m := m.(type) {

@@ -13,6 +13,8 @@ type request struct {
 	frame lib9p.Frame
 	// doubt: it was sent on a connection that died, so it may have been executed.
 	doubt bool
+	// fenced: it has been done or never will be, because the connection was ended by the server, or its address refused one since.
+	fenced bool
 	// kept: a queue may refer to it still, so it is not used again.
 	kept bool
 
