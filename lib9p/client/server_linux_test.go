@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"9fans.net/go/plan9"
@@ -285,4 +288,50 @@ func TestServerDies(t *testing.T) {
 	<-c.Done()
 	_, err := root.Walk(t.Context())
 	broken(t, err)
+}
+
+// Calls that are given up at any moment leave no fid or tag behind, whatever the server has made of them.
+func TestServersCancel(t *testing.T) {
+	for name, serve := range servers {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			check(t, os.WriteFile(filepath.Join(dir, "f"), pattern(100_000), 0o644))
+			root := served(t, serve, dir, lib9p.L)
+			var all sync.WaitGroup
+			for i := range uint64(16) {
+				all.Go(func() {
+					rnd := rand.New(rand.NewPCG(2, i))
+					buf := make([]byte, 1000)
+					for range 200 {
+						ctx, cancel := context.WithCancel(t.Context())
+						if rnd.IntN(2) == 0 {
+							go cancel()
+						}
+						f, err := root.Walk(ctx, "f")
+						if err == nil {
+							if err = f.Lopen(ctx, lib9p.LRDONLY); err == nil {
+								off := rnd.IntN(90_000)
+								var n int
+								n, err = f.ReadAt(ctx, buf, int64(off))
+								if err == nil && (n != len(buf) || buf[0] != byte(off^off>>8)) {
+									t.Errorf("%d bytes of another read", n)
+								}
+							}
+							f.Clunk(ctx)
+						}
+						if err != nil && err != context.Canceled {
+							t.Error(err)
+						}
+						cancel()
+					}
+				})
+			}
+			all.Wait()
+			for !root.Conn().Idle(1) { // what was given up is answered sooner or later
+				if _, err := root.Getattr(t.Context(), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
 }
