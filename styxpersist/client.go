@@ -152,7 +152,7 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 		s.unmake(r)
 	}
 	if r.writes != nil {
-		r.writes.lengthKnown = false
+		s.lengthUnknown(r.writes)
 	}
 	if r.typ == lib9p.TypeTremove && r.fid != nil {
 		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {

@@ -190,12 +190,12 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnStat(r, f)
 	case lib9p.TypeTwstat:
 		m := r.msg(s.d).(*lib9p.Twstat)
-		r.fid.node.lengthKnown = false
+		s.lengthUnknown(r.fid.node)
 		if n := r.fid.node; m.Stat.Name != "" && n.parent != nil {
 			n.move(n.parent, m.Stat.Name)
 		}
 	case lib9p.TypeTsetattr:
-		r.fid.node.lengthKnown = false
+		s.lengthUnknown(r.fid.node)
 	case lib9p.TypeTmkdir, lib9p.TypeTsymlink, lib9p.TypeTmknod:
 		delete(r.fid.node.absent, string(r.frame.Bytes(lib9p.OffFid+4)))
 	case lib9p.TypeTlink:
@@ -300,7 +300,7 @@ func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
 	f.node.qid = qid
 	s.setFlags(f, flags)
 	if f.rclose || s.truncates(flags) {
-		f.node.lengthKnown = false
+		s.lengthUnknown(f.node)
 	}
 }
 
@@ -354,6 +354,7 @@ func (s *session) learnWrite(r *request, count uint64) {
 		return
 	}
 	n := r.fid.node
+	n.changed = s.seq
 	if s.appends(r.fid) {
 		n.length += count
 		return
@@ -401,8 +402,15 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 	s.learnLength(r, st.Length)
 }
 
-// learnLength takes a length that the server told, unless a write that it may or may not count is under way.
+// lengthUnknown takes in that a file's length may have been changed.
+func (s *session) lengthUnknown(n *node) {
+	n.lengthKnown, n.changed = false, s.seq
+}
+
+// learnLength takes a length that the server told, unless a write is under way
+// or has been answered since it was asked for: it may or may not count that.
 func (s *session) learnLength(r *request, length uint64) {
-	r.fid.node.length = length
-	r.fid.node.lengthKnown = r.fid.node.writing == 0
+	n := r.fid.node
+	n.length = length
+	n.lengthKnown = n.writing == 0 && r.seq > n.changed
 }

@@ -31,7 +31,8 @@ type node struct {
 	// happened to it since it was seen is our own and acknowledged.
 	length      uint64
 	lengthKnown bool
-	writing     int // Twrites that have no answer yet
+	changed     uint64 // seq when the session last heard of a change of the length
+	writing     int    // Twrites that have no answer yet
 }
 
 // kind says what writing means to a file, as far as the session has seen.
