@@ -32,6 +32,7 @@ type fid struct {
 	unsent  int      // taken from waiting, not yet written
 	barrier *request // sent from the queue, and it changes the fid: nothing passes it
 
+	leaving   bool    // a Tclunk or Tremove of it is under way: its number is free for another
 	users     int     // requests that name it and have no answer
 	restoring *server // where a goroutine is bringing it back
 	dropped   bool    // the client has let go of it

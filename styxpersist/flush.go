@@ -65,6 +65,15 @@ func (s *session) cancelled(old *request) {
 	if old.makes != nil {
 		s.forget(old.makes)
 	}
+	if f := old.fid; f != nil && f.leaving && (old.typ == lib9p.TypeTclunk || old.typ == lib9p.TypeTremove) {
+		f.leaving = false
+		if s.fids[f.num] != f { // another has its number already
+			if s.srv != nil && f.usable(s.srv.gen) {
+				s.srv.discard(f.sfid)
+			}
+			s.forget(f)
+		}
+	}
 	s.finish(old)
 }
 

@@ -19,7 +19,6 @@ func (s *session) lose(srv *server) {
 	s.outcome = tally{since: time.Now(), fenced: endedByPeer(srv.cause) || endedByPeer(srv.lastWriteErr())}
 	s.ready = nil
 	for _, f := range s.fids {
-		f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
 		s.loseFid(f)
 	}
 	var all []*request
@@ -27,6 +26,11 @@ func (s *session) lose(srv *server) {
 		if r != nil {
 			r.kept = true
 			all = append(all, r)
+			for _, f := range [...]*fid{r.fid, r.fid2} {
+				if f != nil && f.leaving { // another may have its number
+					s.loseFid(f)
+				}
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b *request) int { return int(int64(a.seq - b.seq)) })
@@ -48,8 +52,9 @@ func (s *session) fence() {
 	}
 }
 
-// loseFid makes fids whose other half was in the connection dead.
+// loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
 func (s *session) loseFid(f *fid) {
+	f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
 	if f.state != fidLive {
 		return
 	}

@@ -151,13 +151,17 @@ func (s *session) resolve(r *request) *lib9p.Error {
 	if err := s.checkFields(r); err != nil {
 		return err
 	}
+	if r.typ == lib9p.TypeTclunk || r.typ == lib9p.TypeTremove {
+		r.fid.leaving = true
+	}
 	if makes == lib9p.NoFid {
 		if r.typ == lib9p.TypeTauth || r.typ == lib9p.TypeTattach || r.typ == lib9p.TypeTxattrwalk || r.typ == lib9p.TypeTwalk && f.U32(lib9p.OffFid2) == lib9p.NoFid {
 			return errUnknownFid
 		}
 		return nil
 	}
-	if s.fids[makes] != nil {
+	// Some clients use a number again as soon as they have sent the Tclunk.
+	if old := s.fids[makes]; old != nil && !old.leaving {
 		return errDupFid
 	}
 	if len(s.fids) >= maxFids {
