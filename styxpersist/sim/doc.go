@@ -1,0 +1,18 @@
+// Package sim tries styxpersist against a world that it makes up: clients that draw their operations at
+// random, and a file server in memory that dies, comes back, loses what it was sent or what it said,
+// executes late and answers in any order.
+//
+// A history is a list of slots, each a client's operation or a fault, and some steps of the world after it. Everything
+// random in a slot comes from the history's seed and the slot's number, so a seed replays, and leaving a
+// slot out changes the others as little as can be: that is how a failing history is made smaller.
+//
+// The world moves only while styxpersist waits: between two steps every goroutine is blocked. A step does one thing: an
+// operation is sent, a request executed, a reply delivered, a dial answered, or time passes.
+//
+// The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
+// arrives at the server, on whichever connection, and keeps what each execution did. What the client is told
+// is held against that: no effect twice, no success without the effect, no error where something happened, no fid that
+// means another file, nothing said twice or after an Rflush, no doubt where things could be known.
+//
+// Nothing of the product imports this package.
+package sim
