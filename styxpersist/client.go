@@ -160,6 +160,11 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 		}
 		s.forget(r.fid) // remove(5): the fid is clunked even if the remove fails
 	}
+	if r.typ == lib9p.TypeTclunk && r.fid != nil && r.fid.rclose {
+		s.forget(r.fid)
+		s.answer(r, &lib9p.Rclunk{}) // whatever became of the remove
+		return
+	}
 	s.answer(r, lib9p.ErrorMsg(s.d, err))
 }
 

@@ -24,6 +24,10 @@ func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 
 // prove finds out what became of r and gives the client the answer that is true.
 func (s *session) prove(srv *server, r *request) {
+	if !s.hold(r) {
+		return
+	}
+	defer s.unhold(r)
 	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
 	var v verdict
 	for range 4 {
@@ -61,6 +65,26 @@ func (s *session) prove(srv *server, r *request) {
 		s.log.Warn("a request may or may not have been done", "type", lib9p.TypeName(r.typ))
 		s.refuse(r, errUndecided)
 	}
+}
+
+// hold keeps the places of r's fids while they are looked at, even if r has its answer meanwhile.
+// It returns false where it has one already.
+func (s *session) hold(r *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.state != proving {
+		return false
+	}
+	r.fid.use()
+	s.second(r).use()
+	return true
+}
+
+func (s *session) unhold(r *request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.fid.unuse()
+	s.second(r).unuse()
 }
 
 // conclude gives r the answer that the server would have sent.

@@ -58,6 +58,8 @@ func (r *request) movesNames() bool {
 	switch r.typ {
 	case lib9p.TypeTrename, lib9p.TypeTrenameat, lib9p.TypeTwstat, lib9p.TypeTunlinkat, lib9p.TypeTremove:
 		return true
+	case lib9p.TypeTclunk:
+		return r.fid != nil && r.fid.rclose
 	}
 	return false
 }
