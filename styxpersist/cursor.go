@@ -103,7 +103,7 @@ func (s *session) help(srv *server, r *request) {
 		defer s.tell(nil)
 		defer s.mu.Unlock()
 		switch {
-		case r.state != queued || s.srv != srv || srv.ctx.Err() != nil: // the next connection's, or cancelled
+		case r.state != queued || s.srv != srv || srv.ctx.Err() != nil || errors.Is(err, errGone): // the next connection's, or cancelled
 		case err != nil:
 			e, ok := errors.AsType[*lib9p.Error](err)
 			if !ok {
