@@ -20,7 +20,10 @@ const (
 
 // keep is the session's life: a connection, what it takes to live on it, its death, another one.
 func (s *session) keep() {
-	pauses := &backoff{least: redialLeast, most: redialMost, rand: rand.Float64}
+	pauses := &backoff{least: redialLeast, most: redialMost, rand: s.link.cfg.Rand}
+	if pauses.rand == nil {
+		pauses.rand = rand.Float64
+	}
 	for {
 		srv, err := s.connect(pauses)
 		if err != nil {

@@ -20,6 +20,10 @@ type Config struct {
 	// Logger is told, at level Info, when the server goes away and when it is back with
 	// what was restored; at Warn, what could not be; at Debug, how. Nil for silence.
 	Logger *slog.Logger
+
+	// Rand gives numbers in [0, 1) that spread the attempts to connect again, so that many sessions
+	// do not come all at once. Nil for math/rand.
+	Rand func() float64
 }
 
 // Init serves 9P on client, and keeps the conversation alive on connections that it asks for on the
