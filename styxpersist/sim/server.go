@@ -64,6 +64,7 @@ type sreq struct {
 	canon  string
 	reply  []byte
 	makes  *sfid
+	from   *inode // its fid's file when it was executed
 	sorted bool
 }
 
@@ -212,6 +213,9 @@ func (c *sconn) execute(i int) {
 	c.w.now++
 	if t, ok := r.msg.(*lib9p.Tflush); ok {
 		c.flush(t.Oldtag)
+	}
+	if first, _ := r.frame.FidOffsets(); first != 0 && c.fids[r.frame.U32(first)] != nil {
+		r.from = c.fids[r.frame.U32(first)].node
 	}
 	reply, eff, s := c.do(r)
 	f, err := lib9p.Pack(c.d, r.tag, reply)

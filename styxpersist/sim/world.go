@@ -142,7 +142,7 @@ func (w *world) begin(i int) {
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
 	go func() {
-		s.served <- styxpersist.Serve(context.Background(), s.client, styxpersist.Config{Redial: s.redial})
+		s.served <- styxpersist.Serve(context.Background(), s.client, styxpersist.Config{Redial: s.redial, Rand: jitter})
 	}()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)
@@ -151,6 +151,9 @@ func (w *world) begin(i int) {
 	s.issue(&lib9p.Tattach{Fid: root.num, Afid: lib9p.NoFid, Uname: "u", Nuname: 7}, nil, nil, root)
 	w.until(r, time.Minute, s.idle)
 }
+
+// jitter is no jitter, so that a history is the same each time.
+func jitter() float64 { return 0.5 }
 
 func (s *session) idle() bool { return len(s.tags) == 0 }
 
