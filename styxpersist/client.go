@@ -154,18 +154,18 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 	if r.writes != nil {
 		s.lengthUnknown(r.writes)
 	}
-	if r.typ == lib9p.TypeTremove && r.fid != nil {
+	reply := lib9p.ErrorMsg(s.d, err)
+	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk && r.fid.rclose) {
+		// The fid is clunked even if the remove fails, and of a remove on close nobody asks how it went.
 		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {
 			s.srv.discard(r.fid.sfid) // it was brought back meanwhile, and this server knows nothing of the remove
 		}
-		s.forget(r.fid) // remove(5): the fid is clunked even if the remove fails
-	}
-	if r.typ == lib9p.TypeTclunk && r.fid != nil && r.fid.rclose {
 		s.forget(r.fid)
-		s.answer(r, &lib9p.Rclunk{}) // whatever became of the remove
-		return
+		if r.typ == lib9p.TypeTclunk {
+			reply = &lib9p.Rclunk{}
+		}
 	}
-	s.answer(r, lib9p.ErrorMsg(s.d, err))
+	s.answer(r, reply)
 }
 
 func (s *session) replyTag(tag uint16, m lib9p.Msg) {

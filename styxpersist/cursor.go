@@ -98,7 +98,7 @@ func (s *session) help(srv *server, r *request) {
 	r.fid.barrier = r
 	sfid, c := r.fid.sfid, r.fid.cursor
 	s.spawn(func() {
-		data, err := s.readOn(srv, sfid, c, r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount))
+		p, err := s.readOn(srv, sfid, c, r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount))
 		s.mu.Lock()
 		defer s.tell(nil)
 		defer s.mu.Unlock()
@@ -111,81 +111,85 @@ func (s *session) help(srv *server, r *request) {
 			}
 			s.refuse(r, e)
 		case s.d == lib9p.L:
-			s.answer(r, &lib9p.Rreaddir{Data: data})
+			c.gave(p)
+			s.answer(r, &lib9p.Rreaddir{Data: p.data})
 		default:
-			s.answer(r, &lib9p.Rread{Data: data})
+			c.gave(p)
+			s.answer(r, &lib9p.Rread{Data: p.data})
 		}
 	})
 }
 
+// A piece is what readOn found for the client, and where the cursor is once the client has it.
+type piece struct {
+	data  []byte
+	names []string
+	to    cursor // without names
+}
+
+// gave takes in that the client gets p.
+func (c *cursor) gave(p piece) {
+	c.offset, c.last, c.server, c.filter, c.broken = p.to.offset, p.to.last, p.to.server, p.to.filter, p.to.broken
+	for _, name := range p.names {
+		c.saw(name)
+	}
+}
+
 // readOn reads the part of a directory that the client has not had, at most count bytes of whole
-// entries; none is the end. Only the goroutine of the fid's one directory read calls it.
-func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, count uint32) ([]byte, error) {
+// entries; none is the end. It leaves the cursor as it is: the answer may be lost to a death still.
+// Only the goroutine of the fid's one directory read calls it.
+func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, count uint32) (p piece, err error) {
 	count = min(count, s.msize-lib9p.IOHeader)
 	s.mu.Lock()
-	at, known := offset, offset == c.offset && !c.overflow
-	filter := c.filter
+	p.to = *c
 	s.mu.Unlock()
-	if s.d == lib9p.L {
-		switch {
-		case !known: // a seek back to some cookie, or more names than were kept: the cookie is all there is
-			return s.readEntries(srv, sfid, at, count)
-		case !filter:
-			trusted, err := s.cookieHolds(srv, sfid, c, count)
-			if err != nil {
-				return nil, err
-			}
-			s.mu.Lock()
-			c.filter, c.broken = !trusted, !trusted
-			s.mu.Unlock()
-			if !trusted {
-				at = 0
-			}
-		}
-	} else {
-		if !known {
-			return nil, errBadOffset
-		}
-		s.mu.Lock()
-		at = c.server
-		s.mu.Unlock()
-	}
-	for {
-		data, err := s.readEntries(srv, sfid, at, count)
+	at, known := offset, offset == p.to.offset && !p.to.overflow
+	switch {
+	case s.d == lib9p.L && !known: // a seek back to some cookie, or more names than were kept: the cookie is all there is
+		p.data, err = s.readEntries(srv, sfid, at, count)
+		return p, err
+	case s.d == lib9p.L && !p.to.filter:
+		trusted, err := s.cookieHolds(srv, sfid, &p.to, count)
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		if len(data) == 0 {
-			return nil, nil
+		p.to.filter, p.to.broken = !trusted, !trusted
+		if !trusted {
+			at = 0
 		}
-		var fresh []byte
+	case s.d != lib9p.L && !known:
+		return p, errBadOffset
+	case s.d != lib9p.L:
+		at = p.to.server
+	}
+	for len(p.data) == 0 {
+		data, err := s.readEntries(srv, sfid, at, count)
+		if err != nil || len(data) == 0 {
+			return p, err
+		}
 		s.mu.Lock()
 		ok := s.eachEntry(data, func(name string, cookie uint64, raw []byte) {
 			if s.d == lib9p.L {
 				at = cookie
 			}
-			if (c.broken || s.d != lib9p.L) && c.had(name) {
+			if (p.to.broken || s.d != lib9p.L) && c.had(name) {
 				return
 			}
-			fresh = append(fresh, raw...)
-			c.saw(name)
+			p.data, p.names = append(p.data, raw...), append(p.names, name)
 			if s.d == lib9p.L {
-				c.offset, c.last = cookie, name
+				p.to.offset, p.to.last = cookie, name
 			}
 		})
-		if s.d != lib9p.L {
-			at += uint64(len(data))
-			c.server = at
-			c.offset = offset + uint64(len(fresh))
-		}
 		s.mu.Unlock()
 		if !ok {
-			return nil, errIO
+			return p, errIO
 		}
-		if len(fresh) > 0 {
-			return fresh, nil
+		if s.d != lib9p.L {
+			at += uint64(len(data))
+			p.to.server, p.to.offset = at, offset+uint64(len(p.data))
 		}
 	}
+	return p, nil
 }
 
 var errBadOffset = &lib9p.Error{Ename: "bad offset in directory read", Errno: lib9p.EINVAL}

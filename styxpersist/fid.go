@@ -11,6 +11,7 @@ type fid struct {
 	state fidState
 	maker *request // fidComing: the request whose answer makes it
 	err   *lib9p.Error
+	again bool
 
 	role  role
 	node  *node // nil for an authentication fid
@@ -43,7 +44,7 @@ type fidState uint8
 const (
 	fidComing fidState = iota // its maker is not answered yet
 	fidLive                   // has an sfid if gen is the present one, else wants restoring
-	fidDead                   // err says why; only a clunk helps
+	fidDead                   // err says why; where again is set it is tried once more after the next death
 )
 
 type role uint8

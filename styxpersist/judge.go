@@ -55,6 +55,9 @@ func (s *session) fence() {
 // loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
 func (s *session) loseFid(f *fid) {
 	f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
+	if f.state == fidDead && f.again {
+		f.state, f.err, f.again, f.gen = fidLive, nil, false, 0
+	}
 	if f.state != fidLive {
 		return
 	}
@@ -66,7 +69,7 @@ func (s *session) loseFid(f *fid) {
 		f.die(errXattrLost)
 	}
 	if f.cursor != nil {
-		f.cursor.broken = true
+		f.cursor.broken, f.cursor.filter, f.cursor.server = true, false, 0
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	case lib9p.TypeTclunk:
 		if f.Type() == lib9p.TypeRremove { // ORCLOSE
 			f[4] = lib9p.TypeRclunk
-			r.fid.node.vanish()
+			s.unlinked(r.fid.node)
 		}
 		s.forget(r.fid)
 	case lib9p.TypeTgetattr:
@@ -109,7 +109,7 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		s.forget(r.fid)
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
-		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2 + 6)))
+		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq)
 	}
 	if r.makes != nil {
 		s.unmake(r)
@@ -180,7 +180,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		m := r.msg(s.d).(*lib9p.Tlcreate)
 		s.learnCreate(r.fid, m.Name, m.Flags, f.Qid(lib9p.OffBody))
 	case lib9p.TypeTremove:
-		r.fid.node.vanish()
+		s.unlinked(r.fid.node)
 		s.forget(r.fid)
 	case lib9p.TypeTflush:
 		if old := s.request(r.frame.U16(lib9p.OffBody)); old != nil && old.seq == r.oldSeq {
@@ -192,22 +192,23 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		m := r.msg(s.d).(*lib9p.Twstat)
 		s.lengthUnknown(r.fid.node)
 		if n := r.fid.node; m.Stat.Name != "" && n.parent != nil {
-			n.move(n.parent, m.Stat.Name)
+			s.move(n, n.parent, m.Stat.Name)
 		}
 	case lib9p.TypeTsetattr:
 		s.lengthUnknown(r.fid.node)
 	case lib9p.TypeTmkdir, lib9p.TypeTsymlink, lib9p.TypeTmknod:
-		delete(r.fid.node.absent, string(r.frame.Bytes(lib9p.OffFid+4)))
+		s.named(r.fid.node, string(r.frame.Bytes(lib9p.OffFid+4)))
 	case lib9p.TypeTlink:
-		delete(r.fid.node.absent, string(r.frame.Bytes(lib9p.OffFid+8)))
+		s.named(r.fid.node, string(r.frame.Bytes(lib9p.OffFid+8)))
 	case lib9p.TypeTrename:
 		m := r.msg(s.d).(*lib9p.Trename)
-		r.fid.node.move(r.fid2.node, m.Name)
+		s.move(r.fid.node, s.second(r).node, m.Name)
 	case lib9p.TypeTrenameat:
 		m := r.msg(s.d).(*lib9p.Trenameat)
 		s.learnRenameat(r.fid.node, m.Oldname, s.second(r).node, m.Newname)
 	case lib9p.TypeTunlinkat:
 		m := r.msg(s.d).(*lib9p.Tunlinkat)
+		r.fid.node.renamed = s.seq
 		if n := r.fid.node.children[m.Name]; n != nil {
 			n.vanish()
 		}
@@ -259,7 +260,7 @@ func (s *session) learnWalk(r *request, f lib9p.Frame) {
 		name := r.frame.Bytes(at)
 		at += 2 + len(name)
 		qid := f.Qid(lib9p.OffBody + 2 + i*lib9p.QidSize)
-		next := n.walk(string(name), qid).hold()
+		next := n.walk(string(name), qid, r.seq).hold()
 		n.drop()
 		n, dir = next, qid.Type&plan9.QTDIR != 0
 	}
@@ -280,11 +281,11 @@ func (s *session) learnMiss(r *request, f lib9p.Frame, walked int) {
 	for i := range walked {
 		name := r.frame.Bytes(at)
 		at += 2 + len(name)
-		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize)).hold()
+		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize), r.seq).hold()
 		n.drop()
 		n = next
 	}
-	n.missed(string(r.frame.Bytes(at)))
+	n.missed(string(r.frame.Bytes(at)), r.seq)
 	n.drop()
 }
 
@@ -297,6 +298,10 @@ func (s *session) saysNotFound(f lib9p.Frame) bool {
 func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
 	f.open = true
 	f.dir = qid.Type&plan9.QTDIR != 0
+	if !sameFile(f.node.qid, qid) { // a device that made another file for this open: no path leads to it
+		n := f.node
+		f.setNode(&node{root: n.root, parent: n.parent.hold(), name: n.name, gone: true})
+	}
 	f.node.qid = qid
 	s.setFlags(f, flags)
 	if f.rclose || s.truncates(flags) {
@@ -326,7 +331,8 @@ func (s *session) setFlags(f *fid, flags uint32) {
 }
 
 func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) {
-	n := f.node.child(name, qid)
+	f.node.renamed = s.seq
+	n := f.node.child(name, qid, s.seq+1)
 	f.setNode(n)
 	f.created = true
 	if qid.Type&(plan9.QTDIR|plan9.QTAPPEND|plan9.QTEXCL|plan9.QTSYMLINK) == 0 {
@@ -338,14 +344,38 @@ func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) 
 
 func (s *session) learnRenameat(from *node, old string, to *node, name string) {
 	if n := from.children[old]; n != nil {
-		n.move(to, name)
+		s.move(n, to, name)
 		return
 	}
-	delete(to.absent, name)
+	from.renamed = s.seq
+	s.named(to, name)
 	// The file itself was never seen; what it took the place of is gone.
 	if n := to.children[name]; n != nil {
 		n.vanish()
 	}
+}
+
+// named takes in that something new has name in dir.
+func (s *session) named(dir *node, name string) {
+	dir.renamed = s.seq
+	delete(dir.absent, name)
+}
+
+// unlinked takes in that n was removed.
+func (s *session) unlinked(n *node) {
+	if n.parent != nil {
+		n.parent.renamed = s.seq
+	}
+	n.vanish()
+}
+
+// move takes in that n was renamed.
+func (s *session) move(n, dir *node, name string) {
+	if n.parent != nil {
+		n.parent.renamed = s.seq
+	}
+	dir.renamed = s.seq
+	n.move(dir, name)
 }
 
 // learnWrite keeps account of a file's length.

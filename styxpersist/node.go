@@ -26,6 +26,7 @@ type node struct {
 	children map[string]*node
 	refs     int             // fids and children
 	absent   map[string]bool // names that a walk did not find and nothing has made since
+	renamed  uint64          // seq when the session last heard of a change of a name in this directory
 
 	// What an append is proved with: the file's length, where everything that
 	// happened to it since it was seen is our own and acknowledged.
@@ -47,6 +48,9 @@ const (
 func newTop(r *root, qid lib9p.Qid) *node { return &node{root: r, qid: qid} }
 
 func (n *node) hold() *node {
+	if n == nil {
+		return nil // the parent of a root
+	}
 	n.refs++
 	return n
 }
@@ -66,13 +70,17 @@ func (n *node) drop() {
 	}
 }
 
-// child returns the node that name in directory n leads to, now that it was seen to have qid.
-// Another file that had the name before is gone.
-func (n *node) child(name string, qid lib9p.Qid) *node {
+// child returns the node that name in directory n leads to, now that a request of number seq has seen it to have qid.
+// Another file that had the name before is gone; but where names have changed since the request, it may
+// have seen what was there before.
+func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 	if c := n.children[name]; c != nil {
 		if sameFile(c.qid, qid) {
 			c.qid = qid
 			return c
+		}
+		if seq <= n.renamed {
+			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true}
 		}
 		c.vanish()
 	}
@@ -87,7 +95,7 @@ func (n *node) child(name string, qid lib9p.Qid) *node {
 
 // walk returns the node that one element of a walk leads to. Where ".." left the tree that
 // the session knows, its literal name becomes part of the way back.
-func (n *node) walk(name string, qid lib9p.Qid) *node {
+func (n *node) walk(name string, qid lib9p.Qid, seq uint64) *node {
 	if name == ".." {
 		switch {
 		case n.parent == nil && sameFile(n.qid, qid):
@@ -96,11 +104,14 @@ func (n *node) walk(name string, qid lib9p.Qid) *node {
 			return n.parent
 		}
 	}
-	return n.child(name, qid)
+	return n.child(name, qid, seq)
 }
 
-// missed takes in that a walk did not find name in directory n.
-func (n *node) missed(name string) {
+// missed takes in that a walk of number seq did not find name in directory n.
+func (n *node) missed(name string, seq uint64) {
+	if seq <= n.renamed {
+		return // it may have been made since
+	}
 	if n.absent == nil || len(n.absent) >= maxAbsent {
 		n.absent = make(map[string]bool)
 	}

@@ -107,7 +107,7 @@ func (p *play) run() {
 		} else {
 			p.do(verb, rest)
 		}
-		p.audit()
+		p.audit(false)
 	}
 	p.finish()
 }
@@ -124,7 +124,7 @@ func (p *play) finish() {
 	p.at = len(p.lines)
 	if !p.over && p.want == "" {
 		p.idle()
-		p.audit()
+		p.audit(true)
 		p.auditServer()
 		p.client.conn.Close()
 	}

@@ -171,6 +171,8 @@ func (s *session) restore(srv *server, f *fid) {
 		}
 		f.restoring = nil
 		f.die(deathOf(f, err))
+		_, lostTree := errors.AsType[*rootError](err)
+		f.again = !f.open && f.role == roleFile || lostTree
 		s.outcome.lost++
 		name := w.String()
 		s.log.Warn("a file cannot be brought back", "path", name, "open", f.open, "cause", err, "answer", f.err)
@@ -260,7 +262,7 @@ func (s *session) reach(srv *server, w wayTo) (uint32, error) {
 func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qid, error) {
 	from, err := s.way(srv, r)
 	if err != nil {
-		return 0, lib9p.Qid{}, err
+		return 0, lib9p.Qid{}, &rootError{err}
 	}
 	s.mu.Lock()
 	qid := r.top.qid
@@ -382,6 +384,7 @@ func (s *session) attach(srv *server, r *root, sfid uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.top != nil && !sameFile(m.(*lib9p.Rattach).Qid, r.top.qid) {
+		srv.discard(sfid)
 		return errReplaced
 	}
 	return nil
@@ -399,6 +402,12 @@ var (
 	errRemoved  = errors.New("it was removed")
 	errReplaced = errors.New("another file has its name")
 )
+
+// A rootError says that the tree itself could not be attached.
+type rootError struct{ err error }
+
+func (e *rootError) Error() string { return "attach: " + e.err.Error() }
+func (e *rootError) Unwrap() error { return e.err }
 
 // number returns the errno of a server's refusal, and 0 for another error.
 func number(err error) lib9p.Errno {
@@ -432,9 +441,12 @@ func isGoneAway(err error) bool {
 // deathOf returns what a fid answers that could not be brought back because of err. A file that was only looked at answers
 // that it is not there, upon which Linux looks again; an open one is stale.
 func deathOf(f *fid, err error) *lib9p.Error {
+	_, lostTree := errors.AsType[*rootError](err)
 	switch {
 	case f.role == roleXattrR:
 		return errIO
+	case lostTree:
+		return errStale // no name in it says anything
 	case err == errLockGone:
 		return errLockLost
 	case !f.open && (isGoneAway(err) || err == errRemoved):
