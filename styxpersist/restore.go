@@ -1,8 +1,10 @@
 package styxpersist
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"9fans.net/go/plan9"
@@ -50,12 +52,10 @@ func (s *session) resume(srv *server) {
 	if s.outcome.since.IsZero() {
 		return // the first connection: there is nothing to bring back
 	}
-	for _, f := range s.fids {
+	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.open || f.role == roleXattrR }) {
 		if f.state == fidLive && (f.open || f.role == roleXattrR) {
 			s.restoreSoon(f)
 		}
-	}
-	for _, f := range s.fids {
 		s.advance(f)
 	}
 	for _, r := range s.reqs {
@@ -77,12 +77,7 @@ func (s *session) settle(srv *server) {
 		return
 	}
 	s.log.Info(s.outcome.String())
-	var rest []*fid
-	for _, f := range s.fids {
-		if f.state == fidLive && !f.usable(srv.gen) {
-			rest = append(rest, f)
-		}
-	}
+	rest := s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.usable(srv.gen) })
 	s.mu.Unlock()
 	for _, f := range rest {
 		s.mu.Lock()
@@ -98,6 +93,18 @@ func (s *session) settle(srv *server) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// fidsThat returns the fids that ok takes, in the order of their numbers: the same trouble is recovered from in the same way.
+func (s *session) fidsThat(ok func(*fid) bool) []*fid {
+	var l []*fid
+	for _, f := range s.fids {
+		if ok(f) {
+			l = append(l, f)
+		}
+	}
+	slices.SortFunc(l, func(a, b *fid) int { return cmp.Compare(a.num, b.num) })
+	return l
 }
 
 const (
