@@ -70,6 +70,15 @@ func (p *play) macro(verb, rest string) {
 		}
 		p.server.hear(fmt.Sprintf("Twalk fid $%s newfid $found nwname 1 %s => %s", w[0], w[3], answer))
 		delete(p.vars, w[0])
+	case "DIR": // fid offset name:cookie...: the client reads a part of a directory
+		p.readDir(w[0], w[1], w[2:])
+	case "DIR>": // [$tag] name:cookie...: the server answers the last read of a directory
+		p.sayDir(w)
+	case "DIR<": // tag name:cookie...: the client is answered
+		data := p.dirData(w[1:])
+		p.client.hear(p.dirReply("tag "+w[0], data))
+		p.dirEnd += len(data)
+		p.setDirEnds()
 	case "forget": // names
 		for _, name := range w {
 			delete(p.vars, name)

@@ -117,6 +117,9 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		return &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1}
 	case *lib9p.Tread:
 		f := mo.at(m.Fid)
+		if isDir(f.qid) {
+			return nil
+		}
 		from := min(int(m.Offset), len(f.data))
 		return &lib9p.Rread{Data: []byte(f.data[from:min(from+int(m.Count), len(f.data))])}
 	case *lib9p.Treadlink:

@@ -37,7 +37,9 @@ type play struct {
 	model *model // nil where the script answers everything
 	gone  bool   // the client has hung up
 
-	vars  map[string]string
+	vars           map[string]string
+	dirEnd, srvEnd int // how far the client and the server are in the directory that the script reads
+
 	roots []string // qids of the trees attached to, in order
 	tag   int      // the last ctag of rpc
 }
@@ -258,6 +260,8 @@ func (p *play) connect(rest string) {
 	}
 	p.server = newPeer(p, far, true)
 	p.vars = make(map[string]string)
+	p.srvEnd = 0
+	p.setDirEnds()
 	p.newGeneration()
 	select {
 	case c := <-p.redial:
