@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"9fans.net/go/plan9"
@@ -260,6 +261,8 @@ func (f *cfid) appends(d lib9p.Dialect) bool {
 func (s *session) hear() {
 	b, _, _ := s.client.take()
 	s.part = append(s.part, b...)
+	var said []lib9p.Frame
+	flushes := false
 	for len(s.part) >= 4 {
 		size := int(lib9p.Frame(s.part).Size())
 		if size < lib9p.HeaderSize || size > 1<<20 {
@@ -267,12 +270,25 @@ func (s *session) hear() {
 			return
 		}
 		if len(s.part) < size {
-			return
+			break
 		}
 		f := lib9p.Frame(bytes.Clone(s.part[:size]))
 		s.part = s.part[size:]
+		said, flushes = append(said, f), flushes || f.Type() == lib9p.TypeRflush
+	}
+	if !flushes { // what is said in one breath has no order, but for flushes
+		slices.SortStableFunc(said, func(a, b lib9p.Frame) int { return cmp.Compare(s.idOf(a), s.idOf(b)) })
+	}
+	for _, f := range said {
 		s.reply(f)
 	}
+}
+
+func (s *session) idOf(f lib9p.Frame) int {
+	if o := s.tags[f.Tag()]; o != nil {
+		return o.id
+	}
+	return -1
 }
 
 func (s *session) reply(f lib9p.Frame) {
