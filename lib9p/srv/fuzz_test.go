@@ -89,12 +89,16 @@ func FuzzServe(f *testing.F) {
 				return
 			}
 			for len(out) >= 4 {
-				n := int(min(lib9p.Frame(out).Size(), uint32(len(out))))
+				n := lib9p.Frame(out).Size()
+				if n < lib9p.HeaderSize || n > uint32(len(out)) {
+					break // no answer will come
+				}
 				if toServer.Write(out[:n]); !<-answered {
 					return
 				}
-				out = out[max(n, 1):]
+				out = out[n:]
 			}
+			toServer.Write(out)
 		}()
 		rd := lib9p.NewReader(fromServer, 4096)
 		for {
