@@ -236,8 +236,7 @@ func (s *session) clunkHere(r *request) bool {
 	case s.srv != nil && f.gen == s.srv.gen:
 		return false
 	}
-	s.forget(f)
-	s.answer(r, &lib9p.Rclunk{})
+	s.clunkDead(r, f)
 	return true
 }
 

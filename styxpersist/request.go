@@ -243,14 +243,21 @@ func (s *session) pop(f *fid, r *request) {
 
 // onDead answers r, which waited for a fid that has died.
 func (s *session) onDead(r *request, f *fid) {
-	switch r.typ {
-	case lib9p.TypeTclunk:
-		s.forget(f)
-		s.answer(r, &lib9p.Rclunk{})
-	case lib9p.TypeTremove:
-		s.forget(f)
-		s.refuse(r, f.err)
-	default:
-		s.refuse(r, f.err)
+	if r.typ == lib9p.TypeTclunk {
+		s.clunkDead(r, f)
+		return
 	}
+	s.refuse(r, f.err)
+}
+
+// clunkDead answers r, a clunk of a fid that the server has not. Where it should have written an extended attribute it fails,
+// because that is when the client learns whether the attribute is there.
+func (s *session) clunkDead(r *request, f *fid) {
+	err := f.err
+	s.forget(f)
+	if f.role == roleXattrW {
+		s.refuse(r, err)
+		return
+	}
+	s.answer(r, &lib9p.Rclunk{})
 }
