@@ -286,6 +286,9 @@ func (w *peer) say(line string) {
 		if _, err := fmt.Sscanf(strings.ReplaceAll(text, " ", ""), "%x", &b); err != nil {
 			w.p.fatalf("%v", err)
 		}
+		if !w.server && len(b) >= lib9p.HeaderSize {
+			w.asked[lib9p.Frame(b).Tag()] = &lib9p.Tclunk{} // something that may be answered with an error
+		}
 		w.conn.Write(b)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,6 +41,9 @@ type play struct {
 	vars           map[string]string
 	dirEnd, srvEnd int // how far the client and the server are in the directory that the script reads
 
+	pending chan<- io.ReadWriteCloser // where the session waits for a connection, if it is known
+	since   time.Time                 // when it was answered last
+
 	roots []string // qids of the trees attached to, in order
 	tag   int      // the last ctag of rpc
 }
@@ -52,7 +56,7 @@ func newPlay(t *testing.T, d lib9p.Dialect) *play {
 	near, far := newWires()
 	p := &play{
 		t: t, d: d, redial: make(chan chan<- io.ReadWriteCloser), ended: make(chan error, 1), tag: 99,
-		vars: make(map[string]string),
+		vars: map[string]string{"dialect": d.String()},
 	}
 	p.client = newPeer(p, far, false)
 	log := slog.New(slog.DiscardHandler)
@@ -69,6 +73,9 @@ func (p *play) clean() {
 	p.client.conn.Close()
 	if p.server != nil {
 		p.server.conn.Close()
+	}
+	if p.pending != nil {
+		p.pending <- nil
 	}
 	for !p.over {
 		select {
@@ -190,14 +197,50 @@ func (p *play) do(verb, rest string) {
 			p.fatalf("%v", err)
 		}
 		time.Sleep(d)
+	case "now":
+		p.since = time.Now()
+	case "within":
+		p.within(words(rest))
+	case "taken":
+		p.pending = p.asked()
+	case "flood": // n message
+		n, line, _ := strings.Cut(rest, " ")
+		for range atoi(n) {
+			p.here().say(line)
+		}
+	case "blocked":
+		p.blocked()
 	case "idle":
 		p.idle()
 	case "takeonly":
-		var n int
-		fmt.Sscan(rest, &n)
-		p.here().conn.takeOnly(n)
+		p.here().conn.takeOnly(atoi(rest))
 	default:
 		p.macro(verb, rest)
+	}
+}
+
+// asked waits until the session asks for a connection, and returns where to send it.
+func (p *play) asked() chan<- io.ReadWriteCloser {
+	if c := p.pending; c != nil {
+		p.pending = nil
+		return c
+	}
+	select {
+	case c := <-p.redial:
+		return c
+	case <-time.After(patience):
+		p.fatalf("nobody asks for a connection")
+		return nil
+	}
+}
+
+// within waits until the session asks for a connection and looks when that is, counted from the last answer.
+func (p *play) within(w []string) {
+	p.pending = p.asked()
+	least, err := time.ParseDuration(w[0])
+	most, err2 := time.ParseDuration(w[1])
+	if d := time.Since(p.since); err != nil || err2 != nil || d < least || d > most {
+		p.fatalf("asked for a connection after %v", d)
 	}
 }
 
@@ -206,6 +249,23 @@ func (p *play) here() *peer {
 		p.fatalf("no server yet")
 	}
 	return p.server
+}
+
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+// blocked answers that a lock is held by another, for as long as the session asks.
+func (p *play) blocked() {
+	for {
+		select {
+		case f := <-p.server.inbox:
+			p.server.send(f.Tag(), &lib9p.Rlock{Status: lib9p.LockBlocked})
+		case <-time.After(5 * time.Second):
+			return
+		}
+	}
 }
 
 // set plays lines that may come in any order.
@@ -259,16 +319,11 @@ func (p *play) connect(rest string) {
 		p.server.conn.Close()
 	}
 	p.server = newPeer(p, far, true)
-	p.vars = make(map[string]string)
+	p.vars = map[string]string{"dialect": p.d.String()}
 	p.srvEnd = 0
 	p.setDirEnds()
 	p.newGeneration()
-	select {
-	case c := <-p.redial:
-		c <- near
-	case <-time.After(patience):
-		p.fatalf("nobody asks for a connection")
-	}
+	p.asked() <- near
 	if rest != "raw" {
 		p.shake()
 	}
@@ -287,15 +342,9 @@ func (p *play) shake() {
 }
 
 func (p *play) refuse(rest string, err error) {
-	n := 1
-	fmt.Sscan(rest, &n)
-	for range n {
-		select {
-		case c := <-p.redial:
-			c <- failed{err}
-		case <-time.After(patience):
-			p.fatalf("nobody asks for a connection")
-		}
+	for range max(1, atoi(rest)) {
+		p.asked() <- failed{err}
+		p.since = time.Now()
 	}
 	synctest.Wait()
 }

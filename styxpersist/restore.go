@@ -385,6 +385,9 @@ func (s *session) attach(srv *server, r *root, sfid uint32) error {
 	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
 	defer cancel()
 	m, err := srv.call(ctx, &lib9p.Tattach{Fid: sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
+	if ctx.Err() != nil && srv.ctx.Err() == nil {
+		srv.conn.Close() // a server that negotiates and says nothing more is none
+	}
 	if err != nil {
 		return err
 	}
