@@ -80,6 +80,7 @@ func crash(t testing.TB, s *lab.Server, n int, workers ...*worker) {
 	t.Logf("-seed=%d", *seed)
 	for i := range n {
 		time.Sleep(200*time.Millisecond + upTo(rng, 2800*time.Millisecond))
+		t.Logf("crash %d at %s", i+1, time.Now().Format("15:04:05.000"))
 		s.Kill()
 		if rng.IntN(2) == 0 {
 			time.Sleep(upTo(rng, 500*time.Millisecond))

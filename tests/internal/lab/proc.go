@@ -132,13 +132,12 @@ func (p *Proc) cleanup() {
 		}
 	}
 	if p.t.Failed() {
-		p.show("standard output", p.Out())
-		p.show("standard error", wrote)
+		p.show("standard output", p.Out(), 1000)
+		p.show("standard error", wrote, 8000)
 	}
 }
 
-func (p *Proc) show(what, text string) {
-	const most = 6000
+func (p *Proc) show(what, text string, most int) {
 	if len(text) > most {
 		text = text[:most/2] + "\n...\n" + text[len(text)-most/2:]
 	}

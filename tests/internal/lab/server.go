@@ -175,3 +175,6 @@ func tool(name string) string {
 	}
 	return name
 }
+
+// NetAddress returns the address as package net has it.
+func (s *Server) NetAddress() string { return s.address }

@@ -137,7 +137,7 @@ func (c *churner) fill(f *os.File, p string) {
 		piece := strings.Repeat(fmt.Sprintf("%s %d\n", p, c.next), 1+c.rng.IntN(800))
 		n, err := f.WriteAt([]byte(piece), int64(len(c.files[p])))
 		c.files[p] += piece[:n]
-		if !c.must("write", p, err) {
+		if !c.must(fmt.Sprintf("write %d bytes, %d done,", len(piece), n), p, err) {
 			return
 		}
 	}
