@@ -236,6 +236,9 @@ func (s *session) made(r *request, as role, n *node) {
 func (s *session) learnAttach(r *request, qid lib9p.Qid) {
 	m := r.msg(s.d).(*lib9p.Tattach)
 	root := s.root(m.Uname, m.Aname, m.Nuname)
+	if root.top != nil && !sameFile(root.top.qid, qid) {
+		root = s.supersede(root)
+	}
 	if root.top == nil {
 		root.top = newTop(root, qid).hold() // the root's own reference
 	}

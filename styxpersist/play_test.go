@@ -132,6 +132,7 @@ func dialectLetter(d lib9p.Dialect) string {
 func (p *play) finish() {
 	p.at = len(p.lines)
 	if !p.over && p.want == "" {
+		time.Sleep(10 * time.Second) // what a probe holds it lets go of
 		p.idle()
 		p.audit(true)
 		p.auditServer()

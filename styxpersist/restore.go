@@ -32,6 +32,15 @@ func (s *session) root(uname, aname string, nuname uint32) *root {
 	return r
 }
 
+// supersede gives the place of old, whose attach leads to another tree now, to a new root.
+// Fids of the old one keep it: should its tree come back, so do they.
+func (s *session) supersede(old *root) *root {
+	r := &root{uname: old.uname, aname: old.aname, nuname: old.nuname}
+	s.roots[slices.Index(s.roots, old)] = r
+	old.top.drop()
+	return r
+}
+
 // resume makes srv the session's connection and starts bringing back what is needed first:
 // open files, and what requests wait for. The rest comes when it is used, or in the background.
 func (s *session) resume(srv *server) {
