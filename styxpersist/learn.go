@@ -352,6 +352,7 @@ func (s *session) learnRenameat(from *node, old string, to *node, name string) {
 	}
 	from.renamed = s.seq
 	s.named(to, name)
+	from.root.moved(moveNote{from: from, name: old, to: to, as: name})
 	// The file itself was never seen; what it took the place of is gone.
 	if n := to.children[name]; n != nil {
 		n.vanish()
@@ -378,7 +379,38 @@ func (s *session) move(n, dir *node, name string) {
 		n.parent.renamed = s.seq
 	}
 	dir.renamed = s.seq
+	if old := dir.children[name]; old != nil && old != n && sameFile(old.qid, n.qid) {
+		// A walk has found the file in its new place before the rename had its answer, or the two are links to one file.
+		s.merge(old, n)
+	}
+	if n.parent != nil {
+		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name})
+	}
 	n.move(dir, name)
+}
+
+// merge makes the fids of old n's, which is the same file by another name.
+func (s *session) merge(old, n *node) {
+	old.hold()
+	for _, f := range s.fids {
+		if f.node == old {
+			f.setNode(n)
+		}
+	}
+	if n.kind == kindUnknown {
+		n.kind = old.kind
+	}
+	n.lengthKnown = false
+	for name, c := range old.children {
+		switch there := n.children[name]; {
+		case there != nil && sameFile(there.qid, c.qid):
+			s.merge(c, there)
+		case there == nil:
+			c.move(n, name)
+		}
+	}
+	old.vanish()
+	old.drop()
 }
 
 // learnWrite keeps account of a file's length.

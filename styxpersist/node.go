@@ -9,6 +9,55 @@ type root struct {
 	nuname       uint32
 	top          *node
 	order        int // place among the session's attaches, which is kept when they are made again
+	moves        []moveNote
+}
+
+// A moveNote remembers a rename for walks that were under way then: they may say what was true before.
+type moveNote struct {
+	from *node // held
+	name string
+	file *node // held; nil where the session had not seen the file
+	to   *node // held
+	as   string
+}
+
+// maxMoves bounds the renames that a root remembers.
+const maxMoves = 64
+
+func (r *root) moved(m moveNote) {
+	m.from.hold()
+	m.to.hold()
+	if m.file != nil {
+		m.file.hold()
+	}
+	if r.moves = append(r.moves, m); len(r.moves) <= maxMoves {
+		return
+	}
+	m, r.moves = r.moves[0], r.moves[1:]
+	m.from.drop()
+	m.to.drop()
+	if m.file != nil {
+		m.file.drop()
+	}
+}
+
+// follow returns the place of the file qid that was name in n before one of the renames from the
+// i-th on, or nil where none of them was of that file.
+func (r *root) follow(n *node, name string, qid lib9p.Qid, i int) *node {
+	for ; i < len(r.moves); i++ {
+		m := r.moves[i]
+		switch {
+		case m.from != n || m.name != name:
+		case m.file != nil && sameFile(m.file.qid, qid):
+			return m.file
+		case m.file == nil:
+			if f := r.follow(m.to, m.as, qid, i+1); f != nil {
+				return f
+			}
+			return m.to.child(m.as, qid, m.to.renamed+1)
+		}
+	}
+	return nil
 }
 
 // A node is a file's place in a tree, under its root. Fids point to nodes, so that renaming a directory
@@ -79,6 +128,13 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 			c.qid = qid
 			return c
 		}
+	}
+	if seq <= n.renamed {
+		if f := n.root.follow(n, name, qid, 0); f != nil {
+			return f
+		}
+	}
+	if c := n.children[name]; c != nil {
 		if seq <= n.renamed {
 			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true}
 		}
