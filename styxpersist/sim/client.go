@@ -193,7 +193,7 @@ func (s *session) issue(m lib9p.Msg, fid, fid2, makes *cfid) *op {
 	o.issued, o.changes = w.now, w.changes
 	o.key = keyOf(w.d, f, fid != nil && fid.rclose)
 	o.late = o.unrepeatable()
-	if o.late {
+	if o.late || mutates(m) {
 		for _, p := range s.tags {
 			if p.key == o.key && p.typ == o.typ && sameNode(p.fid, o.fid) {
 				return nil // the oracle could not tell them apart

@@ -311,6 +311,11 @@ func (s *session) lost(e *entry) bool {
 				return true
 			}
 		}
+		for i := 1; i < len(e.moves); i++ {
+			if e.moves[i].issued < e.moves[i-1].replied {
+				return true // which came last, only the server knows
+			}
+		}
 	}
 	return false
 }
