@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,10 +32,18 @@ func post(t testing.TB, s *lab.Server, flags ...string) (p *lab.Proc, socket str
 		if p.Exited() {
 			t.Fatalf("srv ended: %v\n%s", p.Cmd.ProcessState, p.Err())
 		}
-		st, err := os.Stat(socket)
-		return err == nil && st.Mode()&os.ModeSocket != 0
+		return listens(socket)
 	})
 	return p, socket
+}
+
+// listens reports whether somebody takes calls on a socket.
+func listens(socket string) bool {
+	c, err := net.Dial("unix", socket)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // 9fans.net/go's client, which cannot survive anything, talks 9P2000 through srv -p
