@@ -155,7 +155,16 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		r.own <- append(lib9p.Frame(nil), f...)
 		return nil, nil
 	}
+	flushes := r.flushes
+	r.flushes = nil
 	out, err := s.learn(r, f)
+	if len(flushes) > 0 && err == nil { // from when it was proved; their answers come behind this one
+		s.local = append(s.local, out...)
+		s.hasLocal.Store(true)
+		s.answerFlushes(flushes)
+		return nil, nil
+	}
+	r.flushes = flushes
 	if err != nil && err != errEarly && r.typ != lib9p.TypeTflush { // a Tflush is answered when srv is given up
 		if s.needsProof(r) {
 			s.refuse(r, errUndecided)
