@@ -152,6 +152,14 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 			held[r.top]++
 			refs[r.top]++
 		}
+		for _, m := range r.moves {
+			for _, n := range [...]*node{m.from, m.to, m.file} {
+				if n != nil {
+					held[n]++
+					refs[n]++
+				}
+			}
+		}
 	}
 	for n := range held {
 		if err := down(n); err != nil {
