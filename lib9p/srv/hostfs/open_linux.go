@@ -85,8 +85,36 @@ func (f *file) handle(fd, flags int) srv.Handle {
 	return &streamHandle{h, os.NewFile(uintptr(fd), f.n.name)}
 }
 
-// Create makes and opens a regular file.
-func (f *file) Create(_ context.Context, name string, flags uint32, n srv.New) (srv.File, srv.Handle, error) {
+// Create makes and opens a regular file. One that is there already is opened as
+// Open does it: only what has been found to be in the tree may be truncated.
+func (f *file) Create(ctx context.Context, name string, flags uint32, n srv.New) (srv.File, srv.Handle, error) {
+	for try := 0; ; try++ {
+		c, h, err := f.createNew(name, flags, n)
+		if err == nil || toErrno(err) != lib9p.EEXIST || flags&lib9p.LEXCL != 0 {
+			return c, h, err
+		}
+		c, err = f.Walk(ctx, name)
+		if err == nil {
+			if h, err = f.openOld(ctx, c, flags); err == nil {
+				return c, h, nil
+			}
+			c.Close()
+		}
+		if toErrno(err) != lib9p.ENOENT || try == tries { // it may have gone meanwhile
+			return nil, nil, err
+		}
+	}
+}
+
+func (f *file) openOld(ctx context.Context, c srv.File, flags uint32) (srv.Handle, error) {
+	if c.(*file).n.mode == unix.S_IFDIR {
+		return nil, lib9p.EISDIR
+	}
+	return c.Open(ctx, flags&^lib9p.LCREATE)
+}
+
+// createNew makes and opens a file that is not there.
+func (f *file) createNew(name string, flags uint32, n srv.New) (srv.File, srv.Handle, error) {
 	t := f.n.t
 	if err := t.canMake(n); err != nil {
 		return nil, nil, err
@@ -96,16 +124,24 @@ func (f *file) Create(_ context.Context, name string, flags uint32, n srv.New) (
 		return nil, nil, err
 	}
 	defer f.n.done()
-	host := hostFlags(flags)
+	host := hostFlags(flags) | unix.O_CREAT | unix.O_EXCL
 	var fd int
 	err = t.withGid(n.Gid, func() (err error) {
-		fd, err = t.openat(dir, name, host|unix.O_CREAT|unix.O_NOFOLLOW, n.Mode&0o7777)
+		fd, err = t.openat(dir, name, host, n.Mode&0o7777)
 		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	st, err := statFd(fd)
+	if err == nil {
+		if _, err = t.inside(fd, dir, f.top); err != nil {
+			// The directory has been moved away since it was looked at.
+			if now, serr := statAt(dir, name); serr == nil && identOf(now) == identOf(st) {
+				unlink(dir, name, false)
+			}
+		}
+	}
 	path := -1
 	if err == nil {
 		path, err = t.openat(t.proc, strconv.Itoa(fd), unix.O_PATH, 0)
@@ -137,7 +173,7 @@ func (f *file) usable() (fd int, err error) {
 	if fd, err = f.n.use(); err != nil {
 		return -1, err
 	}
-	if err = f.n.t.inside(fd, fd, f.top); err != nil {
+	if _, err = f.n.t.inside(fd, fd, f.top); err != nil {
 		f.n.done()
 		return -1, err
 	}

@@ -53,7 +53,7 @@ func (f *file) Walk(_ context.Context, name string) (srv.File, error) {
 		}
 		st, err := statFd(fd)
 		if err == nil {
-			err = t.inside(fd, dir, f.top)
+			err = t.reached(fd, dir, name, st, f.top)
 		}
 		if err != nil {
 			unix.Close(fd)
@@ -115,29 +115,47 @@ func (t *Tree) pathOf(fd int) (string, error) {
 	return string(buf[:max(n, 0)]), sysError(err)
 }
 
-// inside says, with ESTALE, when a file that was found in dir is not below top just now.
-func (t *Tree) inside(fd, dir int, top *node) error {
+// reached says, with ESTALE, when what was opened as a name in dir has not been
+// below top since.
+func (t *Tree) reached(fd, dir int, name string, st *unix.Statx_t, top *node) error {
+	gone, err := t.inside(fd, dir, top)
+	if err != nil || !gone {
+		return err
+	}
+	// Removed, or its name looks so. One that was removed outside could
+	// otherwise be had when the directory comes back.
+	now, err := statAt(dir, name)
+	if err != nil || identOf(now) != identOf(st) {
+		return stale(err)
+	}
+	_, err = t.inside(dir, dir, top)
+	return err
+}
+
+// inside says, with ESTALE, when a file that was found in dir is not below top
+// just now, and whether its name was possibly removed.
+func (t *Tree) inside(fd, dir int, top *node) (gone bool, err error) {
 	topfd, err := top.use()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer top.done()
 	var a, b [unix.PathMax + 64]byte
 	for range 3 { // top may be renamed between the two questions
 		n, err := unix.Readlinkat(t.proc, strconv.Itoa(topfd), a[:])
 		if err != nil {
-			return t.climb(dir, top)
+			return false, t.climb(dir, top)
 		}
 		m, err := unix.Readlinkat(t.proc, strconv.Itoa(fd), b[:])
 		if err != nil {
-			return t.climb(dir, top) // the path is longer than the kernel can say
+			return false, t.climb(dir, top) // the path is longer than the kernel can say
 		}
 		above := bytes.TrimSuffix(a[:n], []byte("/"))
 		if rest, ok := bytes.CutPrefix(b[:m], above); ok && (len(rest) == 0 || rest[0] == '/') {
-			return nil
+			return bytes.HasSuffix(rest, []byte(" (deleted)")), nil
 		}
 	}
-	return lib9p.ESTALE
+	return false, lib9p.ESTALE
 }
 
 // climb is inside for paths that are too long: it goes up from a directory until it meets top.
