@@ -17,11 +17,11 @@ type call struct {
 	calls     *calls
 	interrupt <-chan struct{} // closed when the caller has got some signal
 	caller    uint32          // its thread
-	any       bool            // any signal ends the call
 	done      chan struct{}   // closed when the call is to be given up
 
 	// guarded by calls.mu
 	next, prev *call
+	any        bool // any signal ends the call
 	gone       bool // done is closed
 }
 
@@ -40,12 +40,12 @@ func (c *call) Err() error {
 
 // calls is the list of all calls under way. One goroutine watches it while it is not empty.
 type calls struct {
-	dead func() bool                        // reports whether the kernel has dropped the file system
-	ends func(thread uint32, any bool) bool // reports whether a thread has a signal that ends its call
+	dead func() bool // reports whether the kernel has dropped the file system
 
-	mu    sync.Mutex
-	head  call // of a ring; its interrupt and done are nil
-	awake bool // the watching goroutine runs
+	mu    sync.Mutex                         // guards what follows and the calls
+	ends  func(thread uint32, any bool) bool // reports whether a thread has a signal that ends its call
+	head  call                               // of a ring; its interrupt and done are nil
+	awake bool                               // the watching goroutine runs
 }
 
 func newCalls(dead func() bool, ends func(uint32, bool) bool) *calls {
@@ -89,40 +89,45 @@ func (s *calls) watch() {
 	defer t.Stop()
 	for empty := 0; ; empty++ {
 		<-t.C
-		interrupted := s.interrupted()
-		dead := len(interrupted) > 0 && s.dead()
-		for _, c := range interrupted {
-			if dead || s.ends(c.caller, c.any) {
-				s.cancel(c)
+		list, ends := s.interrupted()
+		dead := len(list) > 0 && s.dead()
+		for _, c := range list {
+			if dead || ends(c.caller, c.any) {
+				s.cancel(c.call)
 			}
 		}
 		s.mu.Lock()
 		if s.head.next != &s.head {
 			empty = 0
 		}
-		if empty >= idle {
-			s.awake = false
-			s.mu.Unlock()
+		s.awake = empty < idle
+		awake := s.awake
+		s.mu.Unlock()
+		if !awake {
 			return
 		}
-		s.mu.Unlock()
 	}
 }
 
-// interrupted returns the calls whose caller has got a signal.
-func (s *calls) interrupted() (list []*call) {
+// A suspect is a call whose caller has got a signal.
+type suspect struct {
+	*call
+	any bool
+}
+
+func (s *calls) interrupted() (list []suspect, ends func(uint32, bool) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := s.head.next; c != &s.head; c = c.next {
 		select {
 		case <-c.interrupt:
 			if !c.gone {
-				list = append(list, c)
+				list = append(list, suspect{c, c.any})
 			}
 		default:
 		}
 	}
-	return list
+	return list, s.ends
 }
 
 func (s *calls) cancel(c *call) {

@@ -1,9 +1,12 @@
 package fuse
 
 import (
+	"context"
+
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/client"
 )
 
 // Read answers read(2), and fills the kernel's cache.
@@ -15,12 +18,13 @@ func (b *bridge) Read(interrupt <-chan struct{}, in *gofuse.ReadIn, buf []byte) 
 		return nil, gofuse.EBADF
 	}
 	buf = buf[:min(len(buf), int(in.Size))]
+	size := b.size(h.node)
 	var n int
 	var err error
-	if h.stream {
+	if h.stream && size == 0 {
 		n, err = h.fid.ReadAt(c, buf, int64(in.Offset))
 	} else {
-		n, err = h.fid.ReadFull(c, b.within(h.node, buf, in.Offset), int64(in.Offset))
+		n, err = h.fid.ReadFull(c, within(size, buf, in.Offset), int64(in.Offset))
 	}
 	if err != nil && n == 0 {
 		return nil, status(err)
@@ -28,12 +32,16 @@ func (b *bridge) Read(interrupt <-chan struct{}, in *gofuse.ReadIn, buf []byte) 
 	return gofuse.ReadResultData(buf[:n]), gofuse.OK
 }
 
-// within cuts what the kernel wants to read of n to the length of the file. The kernel reads whole pages; asking for what
-// is behind the end would cost a message to learn that there is nothing.
-func (b *bridge) within(n *node, buf []byte, off uint64) []byte {
+// size is how long n was when it was last looked at.
+func (b *bridge) size(n *node) uint64 {
 	b.mu.Lock()
-	size := n.seen.size
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	return n.seen.size
+}
+
+// within cuts what the kernel wants to read to the length of the file. The kernel reads whole pages; asking for what
+// is behind the end would cost a message to learn that there is nothing.
+func within(size uint64, buf []byte, off uint64) []byte {
 	if off < size && uint64(len(buf)) > size-off {
 		return buf[:size-off]
 	}
@@ -48,11 +56,25 @@ func (b *bridge) Write(interrupt <-chan struct{}, in *gofuse.WriteIn, data []byt
 	if h == nil {
 		return 0, gofuse.EBADF
 	}
-	n, err := b.write(c, h, data, int64(in.Offset))
-	if n > 0 {
-		b.grown(h.node, in.Offset+uint64(n))
-	} else if err != nil {
+	// What was written through a map comes as pages, and is taken whole or lost.
+	paged := in.WriteFlags&gofuse.WRITE_CACHE != 0
+	var n int
+	var err error
+	switch {
+	case h.stream && !paged:
+		n, err = h.fid.WriteAt(c, data, int64(in.Offset))
+	case h.append && !paged:
+		n, err = b.append(c, h, data, int64(in.Offset))
+	case h.append:
+		n, err = b.writePages(c, h.node, data, int64(in.Offset))
+	default:
+		n, err = h.fid.WriteFull(c, data, int64(in.Offset))
+	}
+	if err != nil && n == 0 {
 		return 0, status(err)
+	}
+	if !h.stream {
+		b.grown(h.node, in.Offset+uint64(n))
 	}
 	if in.WriteFlags&gofuse.WRITE_KILL_SUIDGID != 0 {
 		if err := b.disarm(c, h.node, h); err != nil {
@@ -62,17 +84,10 @@ func (b *bridge) Write(interrupt <-chan struct{}, in *gofuse.WriteIn, data []byt
 	return uint32(n), gofuse.OK
 }
 
-// write writes data, in parallel messages only where their order does not matter.
-func (b *bridge) write(c *call, h *handle, data []byte, off int64) (int, error) {
-	switch {
-	case h.stream:
-		return h.fid.WriteAt(c, data, off)
-	case !h.append:
-		return h.fid.WriteFull(c, data, off)
-	}
-	done := 0
+// append writes data in order.
+func (b *bridge) append(ctx context.Context, h *handle, data []byte, off int64) (done int, err error) {
 	for done < len(data) {
-		n, err := h.fid.WriteAt(c, data[done:], off+int64(done))
+		n, err := h.fid.WriteAt(ctx, data[done:], off+int64(done))
 		if err != nil {
 			return done, err
 		}
@@ -82,6 +97,24 @@ func (b *bridge) write(c *call, h *handle, data []byte, off int64) (int, error) 
 		done += n
 	}
 	return done, nil
+}
+
+// writePages writes what the kernel wants to bring to its place through whatever handle it has found, where that
+// is one whose writes go to the end.
+func (b *bridge) writePages(ctx context.Context, n *node, data []byte, off int64) (done int, err error) {
+	err = b.on(ctx, n, false, func(f *client.Fid) error {
+		g, err := f.Clone(ctx)
+		if err != nil {
+			return err
+		}
+		defer discard(g)
+		if err := b.dialect.open(ctx, g, lib9p.LWRONLY); err != nil {
+			return err
+		}
+		done, err = g.WriteFull(ctx, data, off)
+		return err
+	})
+	return done, err
 }
 
 // grown notes that n reaches at least to end.
