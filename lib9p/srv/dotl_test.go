@@ -248,6 +248,9 @@ func TestWalk(t *testing.T) {
 		_, err = root.Walk(ctx, "none", "x")
 		fails(t, err, lib9p.ENOENT)
 
+		_, err = root.Walk(ctx, strings.Repeat("n", 256))
+		fails(t, err, lib9p.ENAMETOOLONG)
+
 		p := talk(t, tree, lib9p.L)
 		p.call(&lib9p.Tattach{Fid: 0, Afid: lib9p.NoFid, Nuname: lib9p.NoUid})
 		walk := func(fid, newfid uint32, names ...string) lib9p.Msg {

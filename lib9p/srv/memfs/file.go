@@ -45,6 +45,8 @@ func (f *file) Walk(_ context.Context, name string) (srv.File, error) {
 	switch {
 	case !f.e.node.isDir():
 		return nil, lib9p.ENOTDIR
+	case len(name) > maxName:
+		return nil, lib9p.ENAMETOOLONG
 	case e == nil:
 		return nil, lib9p.ENOENT
 	}
