@@ -16,7 +16,7 @@ type cursor struct {
 	names    map[uint64]struct{} // hashes of the names that the client has had
 	overflow bool                // there were too many to keep
 	broken   bool                // the directory was opened anew since
-	filter   bool                // .L: the old cookie means nothing; leave out what the client has had
+	filter   bool                // .L: a cookie has meant nothing once; leave out what the client has had, to the end
 	server   uint64              // 9P2000 and broken: the server's offset where ours is offset
 }
 
@@ -46,7 +46,7 @@ func (r *request) wantsHelp() bool {
 	if r.frame.U64(lib9p.OffOffset) == 0 {
 		c.broken, c.filter = false, false
 	}
-	return c.broken
+	return c.broken || c.filter
 }
 
 // learnEntries takes in what a directory read gave the client.
@@ -148,14 +148,14 @@ func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, cou
 	case s.d == lib9p.L && !known: // a seek back to some cookie, or more names than were kept: the cookie is all there is
 		p.data, err = s.readEntries(srv, sfid, at, count)
 		return p, err
-	case s.d == lib9p.L && !p.to.filter:
+	case s.d == lib9p.L && p.to.broken:
 		trusted, err := s.cookieHolds(srv, sfid, &p.to, count)
 		if err != nil {
 			return p, err
 		}
-		p.to.filter, p.to.broken = !trusted, !trusted
+		p.to.broken = false
 		if !trusted {
-			at = 0
+			at, p.to.filter = 0, true
 		}
 	case s.d != lib9p.L && !known:
 		return p, errBadOffset
@@ -172,7 +172,7 @@ func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, cou
 			if s.d == lib9p.L {
 				at = cookie
 			}
-			if (p.to.broken || s.d != lib9p.L) && c.had(name) {
+			if (p.to.filter || s.d != lib9p.L) && c.had(name) {
 				return
 			}
 			p.data, p.names = append(p.data, raw...), append(p.names, name)

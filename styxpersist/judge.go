@@ -69,7 +69,7 @@ func (s *session) loseFid(f *fid) {
 		f.die(errXattrLost)
 	}
 	if f.cursor != nil {
-		f.cursor.broken, f.cursor.filter, f.cursor.server = true, false, 0
+		f.cursor.broken, f.cursor.server = true, 0
 	}
 }
 
@@ -127,7 +127,7 @@ func (s *session) needsProof(r *request) bool {
 
 // hopeless reports that nothing can prove what became of r, which needs a proof.
 func (s *session) hopeless(r *request) bool {
-	return r.typ == lib9p.TypeTwrite && r.fid.role == roleFile && !s.appends(r.fid) && r.fid.node.kind != kindRegular
+	return r.typ == lib9p.TypeTwrite && r.fid.role == roleFile && !s.appends(r.fid) && r.fid.node.kind == kindStream
 }
 
 // unlocks reports whether r gives up a lock: the death of the connection has done so.
