@@ -131,8 +131,7 @@ func (r *request) readStats(m *lib9p.Tread, h Handle) error {
 	if err != nil {
 		return err
 	}
-	r.reply(int(m.Count))
-	data, full := make([]byte, 0, m.Count), false
+	data, full := r.reply(int(m.Count))[:0], false
 	next := at
 	err = dir.ReadDir(r, at.cookie, func(e *lib9p.Dirent) bool {
 		if e.Name != "." && e.Name != ".." {
@@ -153,7 +152,6 @@ func (r *request) readStats(m *lib9p.Tread, h Handle) error {
 		return errSmallCount
 	}
 	d.last, d.next = at, next
-	copy(r.out.b[lib9p.HeaderSize+4:], data)
 	r.setData(lib9p.TypeRread, len(data))
 	return nil
 }
