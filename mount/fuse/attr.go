@@ -34,39 +34,56 @@ func (b *bridge) attr(out *gofuse.Attr, a *lib9p.Rgetattr) {
 	}
 }
 
-// through does something with a fid of n's. A fid that is not open comes first, for that is sure to be n's: a server's
-// fid may be a path, and the path of one that was opened long ago another file's. The handles, h before others, are
-// for a file that cannot be reached by name any more, and for a change that only he may make who has it open.
-func (b *bridge) through(ctx context.Context, n *node, h *handle, change bool, do func(*client.Fid) error) error {
+// A purpose is what a fid is wanted for.
+type purpose int
+
+const (
+	look   purpose = iota // to read attributes
+	change                // to change some
+	resize                // to change the length, which a handle may do that was opened for it
+)
+
+// through does something with a fid of n's. A fid that is not open is sure to be n's. One that was opened may not be: there are
+// servers whose fids are paths, and the path may be another file's since a renaming. So an open one
+// comes first only where it saves a walk and nothing was renamed since. At last all handles are tried, h before
+// others: for a file that cannot be reached by name any more, and a change that only he may make who has it open.
+func (b *bridge) through(ctx context.Context, n *node, h *handle, p purpose, do func(*client.Fid) error) error {
 	b.mu.Lock()
 	handles := slices.Clone(n.handles)
-	direct := len(handles) == 0 || len(n.places) > 0 && (change || n.fid != nil)
-	b.mu.Unlock()
 	if h != nil {
 		handles = append([]*handle{h}, handles...)
 	}
-	err := error(errStale)
-	if direct {
-		err = b.on(ctx, n, false, do)
-		e := number(err)
-		if !lost(err, false) && !(change && (e == lib9p.EACCES || e == lib9p.EPERM)) {
+	var fresh []*handle
+	for _, o := range handles {
+		if o.renames == b.renames && (p != resize || o == h) {
+			fresh = append(fresh, o)
+		}
+	}
+	if n.fid != nil && !(p == resize && h != nil) {
+		fresh = nil
+	}
+	b.mu.Unlock()
+	for _, h := range fresh {
+		if err := do(h.fid); !lost(err, false) {
 			return err
 		}
+	}
+	err := b.on(ctx, n, false, do)
+	e := number(err)
+	if !lost(err, false) && !(p != look && (e == lib9p.EACCES || e == lib9p.EPERM)) {
+		return err
 	}
 	for _, h := range handles {
 		if e := do(h.fid); !lost(e, false) {
 			return e
 		}
 	}
-	if !direct {
-		err = b.on(ctx, n, false, do)
-	}
 	return err
 }
 
 // getattr returns the attributes of n.
 func (b *bridge) getattr(ctx context.Context, n *node, h *handle) (a *lib9p.Rgetattr, err error) {
-	err = b.through(ctx, n, h, false, func(f *client.Fid) (err error) {
+	err = b.through(ctx, n, h, look, func(f *client.Fid) (err error) {
 		a, err = b.dialect.getattr(ctx, f)
 		if err == nil && !same(a.Qid, n.qid) {
 			err = errStale
@@ -78,13 +95,17 @@ func (b *bridge) getattr(ctx context.Context, n *node, h *handle) (a *lib9p.Rget
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n.look(a)
+	n.learn(a)
 	return a, nil
 }
 
 // setattr changes the attributes of n.
 func (b *bridge) setattr(ctx context.Context, n *node, h *handle, t *lib9p.Tsetattr) error {
-	return b.through(ctx, n, h, true, func(f *client.Fid) error { return b.dialect.setattr(ctx, f, t) })
+	p := change
+	if t.Valid&lib9p.SetSize != 0 {
+		p = resize
+	}
+	return b.through(ctx, n, h, p, func(f *client.Fid) error { return b.dialect.setattr(ctx, f, t) })
 }
 
 // GetAttr answers stat(2) and fstat(2).
@@ -124,7 +145,7 @@ func (b *bridge) SetAttr(interrupt <-chan struct{}, in *gofuse.SetAttrIn, out *g
 	if fh, ok := in.GetFh(); ok {
 		h = b.handle(fh)
 	}
-	t := change(&in.SetAttrInCommon)
+	t := wishes(&in.SetAttrInCommon)
 	err := error(nil)
 	if t.Valid != 0 {
 		err = b.setattr(c, n, h, t)
@@ -138,8 +159,8 @@ func (b *bridge) SetAttr(interrupt <-chan struct{}, in *gofuse.SetAttrIn, out *g
 	return b.answerAttr(c, n, h, out)
 }
 
-// change turns the kernel's wishes into the server's.
-func change(in *gofuse.SetAttrInCommon) *lib9p.Tsetattr {
+// wishes turns what the kernel wants changed into what the server is told.
+func wishes(in *gofuse.SetAttrInCommon) *lib9p.Tsetattr {
 	t := &lib9p.Tsetattr{
 		Mode: in.Mode & 0o7777, Uid: in.Uid, Gid: in.Gid, Size: in.Size,
 		Atime: lib9p.Time{Sec: in.Atime, Nsec: uint64(in.Atimensec)},

@@ -33,6 +33,7 @@ type bridge struct {
 	last       uint64           // number of the newest node
 	handles    map[uint64]*handle
 	lastHandle uint64
+	renames    uint64 // how many there have been
 }
 
 func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
@@ -61,20 +62,50 @@ func (b *bridge) String() string { return "styx" }
 
 // find looks name up in dir and returns the node, with a further lookup on it, and its attributes.
 func (b *bridge) find(ctx context.Context, dir *node, name string) (*node, *lib9p.Rgetattr, error) {
+	guess := b.guess(ctx, dir, name)
 	var f *client.Fid
 	err := b.on(ctx, dir, true, func(d *client.Fid) (err error) {
 		f, err = d.Walk(ctx, name)
 		return err
 	})
+	a := guess()
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := b.dialect.getattr(ctx, f)
-	if err != nil {
+	if a != nil && same(a.Qid, f.Qid()) {
+		discard(f)
+		f = nil
+	} else if a, err = b.dialect.getattr(ctx, f); err != nil {
 		discard(f)
 		return nil, nil, err
 	}
 	return b.enter(dir, name, f, a, b.twin(ctx, dir, name, a)), a, nil
+}
+
+// guess asks for the attributes of the file that name was last, while a walk asks which it is now: mostly it is the same.
+// The function it returns waits for them; they are nil where there is nothing to go by.
+func (b *bridge) guess(ctx context.Context, dir *node, name string) func() *lib9p.Rgetattr {
+	b.mu.Lock()
+	n := dir.children[name]
+	var r *ref
+	if n != nil && n.fid != nil {
+		r = n.fid
+		r.users++
+	}
+	b.mu.Unlock()
+	if r == nil {
+		return func() *lib9p.Rgetattr { return nil }
+	}
+	c := make(chan *lib9p.Rgetattr, 1)
+	go func() {
+		defer b.done(r)
+		a, err := b.dialect.getattr(ctx, r.fid)
+		if err != nil || !same(a.Qid, n.qid) {
+			a = nil
+		}
+		c <- a
+	}()
+	return func() *lib9p.Rgetattr { return <-c }
 }
 
 // entry fills in what the kernel is told of a name.

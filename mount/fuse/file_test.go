@@ -208,7 +208,7 @@ func TestMadeUp(t *testing.T) {
 
 func TestManyEntries(t *testing.T) {
 	each(t, dialects, func(t *testing.T, r *rig) {
-		const count = 1500
+		const count = 600
 		want := make(map[string]int64)
 		for i := range count {
 			name := "entry-" + strconv.Itoa(i) + string(bytes.Repeat([]byte("x"), i%200))

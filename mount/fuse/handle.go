@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
@@ -14,13 +15,14 @@ import (
 
 // A handle is an open file or directory.
 type handle struct {
-	id     uint64
-	node   *node
-	fid    *client.Fid
-	stream bool // each read and write is a message of its own, and the kernel caches nothing
-	append bool // the server puts what is written at the end
-	locked bool // there have been locks; guarded by owners.mu
-	dir    dirState
+	id      uint64
+	node    *node
+	fid     *client.Fid
+	renames uint64 // bridge.renames when it was opened
+	stream  bool   // each read and write is a message of its own, and the kernel caches nothing
+	append  bool   // the server puts what is written at the end
+	locked  bool   // there have been locks; guarded by owners.mu
+	dir     dirState
 }
 
 // sticky is a thing that is learned once.
@@ -41,7 +43,7 @@ func (b *bridge) opened(n *node, f *client.Fid, flags uint32) *handle {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lastHandle++
-	h := &handle{id: b.lastHandle, node: n, fid: f, append: flags&syscall.O_APPEND != 0}
+	h := &handle{id: b.lastHandle, node: n, fid: f, renames: b.renames, append: flags&syscall.O_APPEND != 0}
 	b.handles[h.id] = h
 	n.handles = append(n.handles, h)
 	return h
@@ -92,6 +94,20 @@ func wireFlags(flags uint32) uint32 {
 
 // open opens the file of a node and returns a handle.
 func (b *bridge) open(ctx context.Context, n *node, flags uint32) (*handle, error) {
+	if f := b.take(n); f != nil {
+		err := b.dialect.open(ctx, f, wireFlags(flags))
+		if err == nil {
+			return b.opened(n, f, flags), nil
+		}
+		if ctx.Err() != nil {
+			discard(f) // it may be open or not
+			return nil, err
+		}
+		b.done(b.adopt(n, f))
+		if !lost(err, false) {
+			return nil, err
+		}
+	}
 	var f *client.Fid
 	err := b.on(ctx, n, false, func(g *client.Fid) (err error) {
 		if f, err = g.Clone(ctx); err != nil {
@@ -104,6 +120,20 @@ func (b *bridge) open(ctx context.Context, n *node, flags uint32) (*handle, erro
 		return nil, err
 	}
 	return b.opened(n, f, flags), nil
+}
+
+// take takes from n the fid that stands on it, when nobody else is using it: opening that saves making another. A regular
+// file gets on without; its attributes can be asked through the handle, and a walk leads to it again.
+func (b *bridge) take(n *node) *client.Fid {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r := n.fid
+	if r == nil || r.users > 1 || n.seen.mode&lib9p.ModeFmt != lib9p.ModeRegular || len(n.places) == 0 {
+		return nil
+	}
+	b.standing--
+	n.fid = nil
+	return r.fid
 }
 
 // Open answers open(2) of a file that is there.
@@ -173,15 +203,30 @@ func (b *bridge) Create(interrupt <-chan struct{}, in *gofuse.CreateIn, name str
 	if err != nil {
 		return status(err)
 	}
-	a, err := b.dialect.getattr(c, f)
-	if err != nil {
-		discard(f)
-		return status(err)
+	a, valid := brandNew(f, in), time.Duration(0)
+	if flags&(lib9p.LEXCL|lib9p.LTRUNC) == 0 {
+		// It may have been there.
+		if a, err = b.dialect.getattr(c, f); err != nil {
+			discard(f)
+			return status(err)
+		}
+		valid = validity
 	}
 	n := b.enter(dir, name, nil, a, nil)
 	b.entry(&out.EntryOut, n, a)
+	out.SetAttrTimeout(valid)
 	out.Fh = b.opened(n, f, in.Flags).id
 	return gofuse.OK
+}
+
+// brandNew is what can be said of an empty file without asking the server. The kernel asks when somebody wants to know.
+func brandNew(f *client.Fid, in *gofuse.CreateIn) *lib9p.Rgetattr {
+	now := time.Now()
+	t := lib9p.Time{Sec: uint64(now.Unix()), Nsec: uint64(now.Nanosecond())}
+	return &lib9p.Rgetattr{
+		Qid: f.Qid(), Mode: lib9p.ModeRegular | in.Mode&0o7777, Nlink: 1, Uid: in.Uid, Gid: in.Gid,
+		Atime: t, Mtime: t, Ctime: t,
+	}
 }
 
 // group is the group that a new file in dir is to have.

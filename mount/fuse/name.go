@@ -143,6 +143,7 @@ func (b *bridge) rename(ctx context.Context, dir *node, name string, newdir *nod
 func (b *bridge) moved(dir *node, name string, newdir *node, newname string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.renames++
 	n := dir.children[name]
 	if n == nil {
 		b.unplace(newdir, newname)

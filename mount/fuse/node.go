@@ -251,12 +251,12 @@ func (b *bridge) enter(dir *node, name string, f *client.Fid, a *lib9p.Rgetattr,
 		b.stand(n, f)
 	}
 	n.lookups++
-	n.look(a)
+	n.learn(a)
 	return n
 }
 
-// look keeps what a says, and corrects it. bridge.mu is held.
-func (n *node) look(a *lib9p.Rgetattr) {
+// learn keeps what a says, and corrects it. bridge.mu is held.
+func (n *node) learn(a *lib9p.Rgetattr) {
 	if n.hidden && a.Nlink > 0 {
 		a.Nlink--
 	}
