@@ -118,7 +118,7 @@ func (s *session) needsProof(r *request) bool {
 	case lib9p.TypeTwstat:
 		return r.msg(s.d).(*lib9p.Twstat).Stat.Name != ""
 	case lib9p.TypeTwrite:
-		return r.fid.role == roleFile && (s.appends(r.fid) || r.fid.node.kind != kindRegular)
+		return r.fid.role == roleFile && (r.fid.node == nil || s.appends(r.fid) || r.fid.node.kind != kindRegular)
 	case lib9p.TypeTclunk:
 		return r.fid.rclose
 	}
@@ -127,7 +127,13 @@ func (s *session) needsProof(r *request) bool {
 
 // hopeless reports that nothing can prove what became of r, which needs a proof.
 func (s *session) hopeless(r *request) bool {
-	return r.typ == lib9p.TypeTwrite && r.fid.role == roleFile && !s.appends(r.fid) && r.fid.node.kind == kindStream
+	if !s.needsProof(r) {
+		return false
+	}
+	if r.fid.node == nil || s.second(r).node == nil {
+		return true // the client did not wait for the fid, so nobody knows what it stands for
+	}
+	return r.typ == lib9p.TypeTwrite && !s.appends(r.fid) && r.fid.node.kind == kindStream
 }
 
 // unlocks reports whether r gives up a lock: the death of the connection has done so.

@@ -48,7 +48,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 // check reports whether f is a refusal of r, or what makes it no possible answer to r.
 func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
 	for _, fid := range [...]*fid{r.fid, r.fid2} {
-		if fid != nil && fid.state == fidComing && f.Type() != s.errorType() {
+		if fid != nil && fid.role == roleFile && fid.node == nil && f.Type() != s.errorType() {
 			return false, errEarly
 		}
 	}
@@ -230,6 +230,13 @@ func (s *session) made(r *request, as role, n *node) {
 	f := r.makes
 	f.state, f.role, f.maker = fidLive, as, nil
 	f.setNode(n)
+	if f.users > 0 { // requests that did not wait for the fid
+		for _, r := range s.reqs {
+			if r != nil && r.typ == lib9p.TypeTwrite && r.fid == f {
+				r.countWrite()
+			}
+		}
+	}
 	s.advance(f)
 }
 

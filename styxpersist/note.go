@@ -58,9 +58,8 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 		s.refuse(r, err)
 		return nil, nil
 	}
-	if typ == lib9p.TypeTwrite && r.fid.role == roleFile {
-		r.writes = r.fid.node.hold()
-		r.writes.writing++
+	if typ == lib9p.TypeTwrite {
+		r.countWrite()
 	}
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
 		return nil, nil

@@ -64,6 +64,14 @@ func (r *request) movesNames() bool {
 	return false
 }
 
+// countWrite counts a Twrite where it is known which file it writes.
+func (r *request) countWrite() {
+	if f := r.fid; f.role == roleFile && f.node != nil && r.writes == nil {
+		r.writes = f.node.hold()
+		r.writes.writing++
+	}
+}
+
 // msg returns the request's message.
 func (r *request) msg(d lib9p.Dialect) lib9p.Msg {
 	_, m, err := lib9p.Unpack(d, r.frame)
