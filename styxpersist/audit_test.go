@@ -152,6 +152,11 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 			held[r.top]++
 			refs[r.top]++
 		}
+		for i := range r.recent.len() {
+			n := r.recent.ring[(r.recent.first+i)%len(r.recent.ring)]
+			held[n]++
+			refs[n]++
+		}
 		for _, m := range r.moves {
 			for _, n := range [...]*node{m.from, m.to, m.file} {
 				if n != nil {

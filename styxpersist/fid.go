@@ -69,6 +69,7 @@ func (f *fid) setNode(n *node) {
 		n.hold()
 	}
 	if old != nil {
+		old.root.remember(old)
 		old.drop()
 	}
 }

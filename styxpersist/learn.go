@@ -445,13 +445,7 @@ func (s *session) learnAttr(r *request, f lib9p.Frame) {
 	}
 	valid := f.U64(lib9p.OffBody)
 	if valid&lib9p.GetMode != 0 {
-		switch f.U32(offMode) & lib9p.ModeFmt {
-		case lib9p.ModeRegular:
-			n.kind = kindRegular
-		case lib9p.ModeDir, lib9p.ModeSymlink:
-		default:
-			n.kind = kindStream
-		}
+		n.kind = kindOfMode(f.U32(offMode))
 	}
 	if valid&lib9p.GetSize != 0 {
 		s.learnLength(r, f.U64(offSize))
@@ -467,9 +461,8 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 		return
 	}
 	st := &m.(*lib9p.Rstat).Stat
-	const special = plan9.DMDIR | plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET
-	if st.Mode&special == 0 && st.Length > 0 {
-		r.fid.node.kind = kindRegular // a device or a control file says 0
+	if k := kindOfStat(st); k != kindUnknown {
+		r.fid.node.kind = k
 	}
 	s.learnLength(r, st.Length)
 }

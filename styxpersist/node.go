@@ -1,6 +1,10 @@
 package styxpersist
 
-import "github.com/styxkit/styxkit/lib9p"
+import (
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
 
 // A root is what a Tattach gave: the way back to a tree begins with attaching again.
 // Attaches of one user to one tree share it.
@@ -8,8 +12,25 @@ type root struct {
 	uname, aname string
 	nuname       uint32
 	top          *node
-	order        int // place among the session's attaches, which is kept when they are made again
 	moves        []moveNote
+	recent       queue[*node] // held: what is known of them is kept for a while
+}
+
+// maxRecent bounds the nodes that a root remembers when no fid stands on them any more.
+const maxRecent = 16384
+
+// remember keeps n, which a fid leaves, and with it what the file is and which names it has not.
+func (r *root) remember(n *node) {
+	if n.recent || n.gone {
+		return
+	}
+	n.recent = true
+	r.recent.put(n.hold())
+	if r.recent.len() > maxRecent {
+		old := r.recent.take()
+		old.recent = false
+		old.drop()
+	}
 }
 
 // A moveNote remembers a rename for walks that were under way then: they may say what was true before.
@@ -71,6 +92,7 @@ type node struct {
 	qid      lib9p.Qid
 	kind     kind
 	mode     *trueMode // to be put back, see mode.go
+	recent   bool      // in its root's recent
 	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
 	children map[string]*node
 	refs     int             // fids and children
@@ -93,6 +115,30 @@ const (
 	kindRegular      // a write at an offset can be made twice
 	kindStream       // every write is an event: a device, a control file, a pipe
 )
+
+// kindOfMode returns the kind of a file of .L from its mode.
+func kindOfMode(mode uint32) kind {
+	switch mode & lib9p.ModeFmt {
+	case lib9p.ModeRegular:
+		return kindRegular
+	case lib9p.ModeDir, lib9p.ModeSymlink:
+		return kindUnknown
+	}
+	return kindStream
+}
+
+// kindOfStat returns the kind of a file of 9P2000 or .u. One without a length
+// may be a device or a control file, which have none, or just empty.
+func kindOfStat(st *lib9p.Stat) kind {
+	const special = plan9.DMDIR | plan9.DMSYMLINK
+	switch {
+	case st.Mode&(plan9.DMDEVICE|plan9.DMNAMEDPIPE|plan9.DMSOCKET) != 0:
+		return kindStream
+	case st.Mode&special == 0 && st.Length > 0:
+		return kindRegular
+	}
+	return kindUnknown
+}
 
 func newTop(r *root, qid lib9p.Qid) *node { return &node{root: r, qid: qid} }
 

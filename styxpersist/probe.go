@@ -97,6 +97,22 @@ func (p *prober) lookup(dir *node, name string) (found, error) {
 	return found{ok: true, qid: q[0], sfid: to}, nil
 }
 
+// kind returns what the file is that sfid is, as far as its attributes tell.
+func (p *prober) kind(sfid uint32) (kind, error) {
+	if p.s.d == lib9p.L {
+		m, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetMode})
+		if err != nil {
+			return kindUnknown, err
+		}
+		return kindOfMode(m.(*lib9p.Rgetattr).Mode), nil
+	}
+	m, err := p.srv.call(p.srv.ctx, &lib9p.Tstat{Fid: sfid})
+	if err != nil {
+		return kindUnknown, err
+	}
+	return kindOfStat(&m.(*lib9p.Rstat).Stat), nil
+}
+
 // length returns the length of the file that sfid is.
 func (p *prober) length(sfid uint32) (uint64, error) {
 	if p.s.d == lib9p.L {

@@ -133,6 +133,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	s.mu.Lock()
 	p.fenced = r.fenced
 	m := r.msg(s.d)
+	appends := r.fid.role == roleFile && s.appends(r.fid)
 	s.mu.Unlock()
 	switch m := m.(type) {
 	case *lib9p.Tcreate:
@@ -163,6 +164,9 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	case *lib9p.Tclunk:
 		return p.removed(r, &lib9p.Rremove{})
 	case *lib9p.Twrite:
+		if !appends {
+			return p.written(r)
+		}
 		return p.appended(r, m)
 	}
 	return undecided, nil
@@ -333,6 +337,29 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 		return p.again(), nil
 	}
 	return undecided, nil
+}
+
+// written judges a write at an offset: to a regular file it can be made again.
+func (p *prober) written(r *request) (verdict, error) {
+	p.s.mu.Lock()
+	n := r.fid.node
+	p.s.mu.Unlock()
+	names, ok := p.path(n)
+	if !ok {
+		return undecided, nil
+	}
+	sfid, err := p.walk(n, names)
+	if err != nil {
+		return undecided, err
+	}
+	k, err := p.kind(sfid)
+	if err != nil || k == kindUnknown {
+		return undecided, err
+	}
+	p.s.mu.Lock()
+	n.kind = k
+	p.s.mu.Unlock()
+	return verdict{again: k == kindRegular}, nil
 }
 
 // appended judges a write to the end of a file from the file's length and what is found there.
