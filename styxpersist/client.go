@@ -147,6 +147,9 @@ func (s *session) answer(r *request, m lib9p.Msg) {
 
 // refuse answers r with an error; what it should have made is not made.
 func (s *session) refuse(r *request, err *lib9p.Error) {
+	if err == errUndecided {
+		s.crowd(r)
+	}
 	r.state = done // so that it is not answered once more with those that wait for the same fid
 	if r.makes != nil {
 		s.unmake(r)

@@ -62,6 +62,9 @@ func (s *session) flushHere(r, old *request) {
 
 // cancelled forgets a request as though it had never been sent; it gets no answer.
 func (s *session) cancelled(old *request) {
+	if old.doubt {
+		s.crowd(old)
+	}
 	if old.makes != nil {
 		s.forget(old.makes)
 	}

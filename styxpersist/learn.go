@@ -23,6 +23,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	if refused {
 		return s.learnRefusal(r, f), nil
 	}
+	s.crowd(r)
 	switch r.typ {
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
 		if r.fid.dir {

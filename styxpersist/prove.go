@@ -49,6 +49,9 @@ func (s *session) prove(srv *server, r *request) {
 	if r.state != proving || s.srv != srv {
 		return
 	}
+	if s.isCrowded(r) {
+		v = undecided
+	}
 	switch {
 	case v.again:
 		s.outcome.again++

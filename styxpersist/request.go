@@ -15,6 +15,8 @@ type request struct {
 	doubt bool
 	// fenced: it has been done or never will be, because the connection was ended by the server, or its address refused one since.
 	fenced bool
+	// crowded: another request about the same name was done meanwhile, see crowd.go.
+	crowded bool
 	// kept: a queue may refer to it still, so it is not used again.
 	kept bool
 
