@@ -229,6 +229,9 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 	case *lib9p.Tstat:
 		return &lib9p.Rstat{Stat: statOf(f.name(), n)}, false
 	case *lib9p.Twstat:
+		if m.Stat.Name != "" && m.Stat.Name == f.name() && f.via != nil {
+			w.moved(f.via, r.op)
+		}
 		if name := m.Stat.Name; name != "" && name != f.name() {
 			switch {
 			case f.via == nil:

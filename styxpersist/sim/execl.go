@@ -243,6 +243,7 @@ func (c *sconn) rename(r *sreq, e *entry, to *sfid, name string, reply lib9p.Msg
 	if old := dir.entries[name]; old != nil {
 		switch {
 		case old.node == e.node:
+			w.moved(e, r.op)
 			return reply, false
 		case old.node.isDir() && !e.node.isDir():
 			return c.refuse(lib9p.EISDIR)
