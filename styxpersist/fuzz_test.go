@@ -3,6 +3,7 @@ package styxpersist
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -112,6 +113,11 @@ func packed(t testing.TB, d lib9p.Dialect, lines ...string) []byte {
 	return all
 }
 
+// watchdog makes a failure of what neither ends nor rests.
+func watchdog(said []byte) *time.Timer {
+	return time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("no end to %q", said)) })
+}
+
 // seedsOfClients are conversations for the fuzzers to begin from.
 func seedsOfClients(t testing.TB) [][]byte {
 	return [][]byte{
@@ -140,6 +146,7 @@ func FuzzClient(f *testing.F) {
 	}
 	f.Add([]byte{}, uint16(0))
 	f.Fuzz(func(t *testing.T, said []byte, cut uint16) {
+		defer watchdog(said).Stop()
 		synctest.Test(t, func(t *testing.T) {
 			near, client := newWires()
 			go io.Copy(io.Discard, client)
@@ -200,6 +207,7 @@ func FuzzServer(f *testing.F) {
 		if inL {
 			d = lib9p.L
 		}
+		defer watchdog(said).Stop()
 		synctest.Test(t, func(t *testing.T) { fuzzServer(t, d, said) })
 	})
 }

@@ -27,7 +27,7 @@ func (p *play) macro(verb, rest string) {
 		p.macro("attach", `0 "" 1d`)
 	case "attach": // fid aname qid
 		nuname := ""
-		if p.d == lib9p.L {
+		if p.d != lib9p.P2000 {
 			nuname = " nuname 4294967295"
 		}
 		p.roots = append(p.roots, qids(w[2])[0])
@@ -180,7 +180,7 @@ func (p *play) tcreate(fid, name, mode string) string {
 	if p.d == lib9p.L {
 		return fmt.Sprintf("Tlcreate fid %s name %s flags %#o mode 0644 gid 0", fid, name, n|lib9p.LCREATE)
 	}
-	return fmt.Sprintf("Tcreate fid %s name %s perm 0644 mode %d", fid, name, n)
+	return fmt.Sprintf("Tcreate fid %s name %s perm 0644 mode %d%s", fid, name, n, p.u(` extension ""`))
 }
 
 func (p *play) rcreate(qid string) string {
@@ -201,7 +201,16 @@ func (p *play) attr(qid, length string) string {
 		return fmt.Sprintf("Rgetattr valid 0x7ff qid %s mode %s uid 0 gid 0 nlink 1 rdev 0 size %s blksize 0 blocks 0 "+
 			"atime 0 nsec 0 mtime 0 nsec 0 ctime 0 nsec 0 btime 0 nsec 0 gen 0 data_version 0", q, mode, length)
 	}
-	return fmt.Sprintf("Rstat type 0 dev 0 qid %s mode %s atime 0 mtime 0 length %s name a uid glenda gid glenda muid glenda", q, pmode, length)
+	return fmt.Sprintf("Rstat type 0 dev 0 qid %s mode %s atime 0 mtime 0 length %s name a uid glenda gid glenda muid glenda", q, pmode, length) +
+		p.u(` extension "" nuid 0 ngid 0 nmuid 0`)
+}
+
+// u returns fields that only 9P2000.u has, where that is spoken.
+func (p *play) u(fields string) string {
+	if p.d == lib9p.U {
+		return fields
+	}
+	return ""
 }
 
 // playScript plays script in a bubble of its own, for dialect d.

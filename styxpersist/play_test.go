@@ -100,17 +100,17 @@ func (p *play) run() {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if only, rest, ok := strings.Cut(line, "| "); ok && len(only) == 1 {
-			if only != dialectLetter(p.d) {
-				continue
-			}
-			line = rest
+		line, ok := p.mine(line)
+		if !ok {
+			continue
 		}
 		verb, rest, _ := strings.Cut(line, " ")
 		if rest == "{" {
 			var set []string
 			for i++; strings.TrimSpace(p.lines[i]) != "}"; i++ {
-				set = append(set, strings.TrimSpace(p.lines[i]))
+				if line, ok := p.mine(strings.TrimSpace(p.lines[i])); ok {
+					set = append(set, line)
+				}
 			}
 			p.set(verb, set)
 		} else {
@@ -121,12 +121,15 @@ func (p *play) run() {
 	p.finish()
 }
 
-func dialectLetter(d lib9p.Dialect) string {
-	if d == lib9p.L {
-		return "L"
+// mine returns a line without the letter of its dialect, and false where that is another one.
+func (p *play) mine(line string) (string, bool) {
+	if only, rest, ok := strings.Cut(line, "| "); ok && len(only) == 1 {
+		return rest, only == dialectLetter(p.d)
 	}
-	return "P"
+	return line, true
 }
+
+func dialectLetter(d lib9p.Dialect) string { return [...]string{"P", "U", "L"}[d] }
 
 // finish hangs up and looks whether anything is left.
 func (p *play) finish() {
@@ -208,6 +211,21 @@ func (p *play) do(verb, rest string) {
 		n, line, _ := strings.Cut(rest, " ")
 		for range atoi(n) {
 			p.here().say(line)
+		}
+	case "many": // n name fields: the client asks with the tags from 1000 on
+		w := words(rest)
+		for i := range atoi(w[0]) {
+			p.client.say(fmt.Sprintf("%s tag %d %s", w[1], 1000+i, strings.Join(w[4:], " ")))
+		}
+	case "answer": // n pattern => reply: the server is asked n times, and answers so
+		n, line, _ := strings.Cut(rest, " ")
+		name, reply, _ := strings.Cut(line, " => ")
+		for range atoi(n) {
+			p.here().hear(name + " ... => " + reply)
+		}
+	case "collect": // n: the client gets n replies
+		for range atoi(rest) {
+			p.client.next()
 		}
 	case "blocked":
 		p.blocked()

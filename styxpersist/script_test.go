@@ -10,7 +10,7 @@ import (
 )
 
 // TestScripts plays testdata/*.play. A file holds scripts that begin with a line "== name [dialects]",
-// each played in 9P2000 (P) and 9P2000.L (L) unless dialects says in which.
+// each played in 9P2000 (P), 9P2000.L (L), and, where no line is for one of these only, in 9P2000.u (U), unless dialects says in which.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.play")
 	if err != nil || len(files) == 0 {
@@ -28,8 +28,11 @@ func TestScripts(t *testing.T) {
 			name, dialects, _ := strings.Cut(title, " [")
 			if dialects == "" {
 				dialects = "PL"
+				if !strings.Contains(script, "\nP| ") {
+					dialects = "PUL"
+				}
 			}
-			for _, d := range [...]lib9p.Dialect{lib9p.P2000, lib9p.L} {
+			for _, d := range [...]lib9p.Dialect{lib9p.P2000, lib9p.U, lib9p.L} {
 				if strings.Contains(dialects, dialectLetter(d)) {
 					t.Run(base+"/"+name+"/"+dialectLetter(d), func(t *testing.T) { playScript(t, d, base+"/"+name, script) })
 				}

@@ -80,7 +80,7 @@ func (p *play) expand(line string) string {
 	if p.d == lib9p.L {
 		return fmt.Sprintf("Rlerror%s ecode %d", tag, e.Number())
 	}
-	return fmt.Sprintf("Rerror%s ename %q", tag, e.Error())
+	return fmt.Sprintf("Rerror%s ename %q", tag, e.Error()) + p.u(fmt.Sprintf(" errno %d", e.Number()))
 }
 
 // fill replaces the names in what a peer is to say by what they stand for, and adds
