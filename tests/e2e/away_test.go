@@ -181,7 +181,7 @@ func TestServerGone(t *testing.T) {
 	for name, pid := range procs {
 		grown := lab.RSS(t, pid) - rss[name]
 		t.Logf("%s has grown by %d KiB from %d", name, grown>>10, rss[name]>>10)
-		if grown > 4<<20 {
+		if grown > 8<<20 {
 			t.Errorf("%s has grown by %d KiB while it waits for its server", name, grown>>10)
 		}
 	}
