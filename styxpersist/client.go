@@ -31,10 +31,10 @@ const firstMsize = 8192
 func (l *link) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { l.conn.Close() })
 	defer stop()
-	defer l.conn.Close()
 	l.in = lib9p.NewReader(l.conn, firstMsize)
 	var s *session
 	defer func() {
+		l.conn.Close() // a client that has ended what it says need not read what is still said to it
 		if s != nil {
 			s.end()
 		}

@@ -66,6 +66,7 @@ type stream struct {
 	timer     *time.Timer
 	timed     bool // the deadline has passed
 	abandoned bool // nobody reads any more
+	full      bool // Write waits
 }
 
 func newStream() *stream {
@@ -94,6 +95,9 @@ func (s *stream) read(b []byte) (int, error) {
 func (s *stream) write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for s.full && s.werr == nil {
+		s.more.Wait()
+	}
 	if s.werr != nil {
 		return 0, s.werr
 	}
