@@ -257,6 +257,10 @@ func (s *session) onDead(r *request, f *fid) {
 		s.clunkDead(r, f)
 		return
 	}
+	if r.doubt && s.needsProof(r) {
+		s.refuse(r, errUndecided)
+		return
+	}
 	s.refuse(r, f.err)
 }
 
