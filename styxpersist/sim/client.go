@@ -243,7 +243,7 @@ func mutates(m lib9p.Msg) bool {
 		*lib9p.Tunlinkat, *lib9p.Tremove, *lib9p.Tlcreate, *lib9p.Twstat, *lib9p.Twrite, *lib9p.Tsetattr, *lib9p.Txattrcreate:
 		return true
 	case *lib9p.Topen:
-		return m.Mode&(plan9.OTRUNC|plan9.ORCLOSE) != 0
+		return m.Mode&plan9.OTRUNC != 0
 	case *lib9p.Tlopen:
 		return m.Flags&(lib9p.LTRUNC|lib9p.LCREATE|lib9p.LEXCL) != 0
 	}

@@ -196,7 +196,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 			o.fid.dead = true
 		}
 	default:
-		w.fail("operation %d, %s, was refused with %v, for which there is no cause", o.id, name, e)
+		w.fail("operation %d, %s, was refused with %v, for which there is no cause%s%s", o.id, name, e, o.fid.whereabouts(), o.fid2.whereabouts())
 	}
 	if o.makes != nil {
 		delete(o.s.fids, o.makes.num)
@@ -303,7 +303,7 @@ func (s *session) mayDie(f *cfid) bool {
 // lost reports whether the way through e is not as the session knows it.
 func (s *session) lost(e *entry) bool {
 	for ; e != nil; e = e.dir.up {
-		if e.gone != 0 {
+		if e.gone != 0 || e.hazy {
 			return true
 		}
 		for _, o := range e.moves {

@@ -70,3 +70,24 @@ func (w *world) format(f lib9p.Frame) string {
 	}
 	return lib9p.Format(d, tag, m)
 }
+
+// whereabouts tells where a client's fid is in truth, and how its file came there.
+func (f *cfid) whereabouts() string {
+	if f == nil || f.node == nil {
+		return ""
+	}
+	s := fmt.Sprintf("; fid %d is file %d", f.num, f.node.path)
+	for e := f.via; e != nil; e = e.dir.up {
+		s += " <"
+		for _, p := range e.past {
+			s += fmt.Sprintf(" %d:%d/%s", p.at, p.dir.path, p.name)
+		}
+		for _, o := range e.moves {
+			s += fmt.Sprintf(" by #%d", o.id)
+		}
+		if e.gone != 0 {
+			s += fmt.Sprintf(" gone:%d", e.gone)
+		}
+	}
+	return s
+}

@@ -46,6 +46,7 @@ type entry struct {
 	gone  int   // when it was removed; 0 while it is there
 	moves []*op // what renamed it
 	past  []place
+	hazy  bool // a rename of one of its file's names to it changed nothing, which nobody can see
 }
 
 // A place is where an entry was, from a moment on.
