@@ -204,6 +204,8 @@ func (n *node) walk(name string, qid lib9p.Qid, seq uint64) *node {
 			return n
 		case n.parent != nil && !n.gone && sameFile(n.parent.qid, qid):
 			return n.parent
+		case sameFile(n.root.top.qid, qid): // n was moved, by somebody else
+			return n.root.top
 		}
 	}
 	return n.child(name, qid, seq)
