@@ -144,6 +144,7 @@ func (s *session) agree(d lib9p.Dialect, msize uint32) {
 func (s *session) goodbye(srv *server) {
 	ctx, cancel := context.WithTimeout(context.Background(), harvest)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { srv.conn.Close() })() // a writer may hold up the removals
 	s.mu.Lock()
 	var remove []uint32
 	for _, f := range s.fids {

@@ -55,6 +55,14 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// fill has this end take nothing more. The channel tells when the peer's Write waits.
+func (w *wire) fill() <-chan struct{} {
+	w.in.mu.Lock()
+	defer w.in.mu.Unlock()
+	w.in.full = make(chan struct{}, 1)
+	return w.in.full
+}
+
 // A stream is one direction of a wire.
 type stream struct {
 	mu        sync.Mutex
@@ -64,9 +72,9 @@ type stream struct {
 	werr      error // of Write
 	left      int   // bytes that Write takes still, where it is not negative
 	timer     *time.Timer
-	timed     bool // the deadline has passed
-	abandoned bool // nobody reads any more
-	full      bool // Write waits
+	timed     bool          // the deadline has passed
+	abandoned bool          // nobody reads any more
+	full      chan struct{} // not nil: Write waits, and says so here
 }
 
 func newStream() *stream {
@@ -95,7 +103,11 @@ func (s *stream) read(b []byte) (int, error) {
 func (s *stream) write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.full && s.werr == nil {
+	for s.full != nil && s.werr == nil {
+		select {
+		case s.full <- struct{}{}:
+		default:
+		}
 		s.more.Wait()
 	}
 	if s.werr != nil {
