@@ -13,8 +13,14 @@ import (
 func (s *session) relay(in *lib9p.Reader, f lib9p.Frame) (version lib9p.Frame, err error) {
 	s.gate.Lock()
 	defer s.gate.Unlock()
+	version, err = s.noteAll(in, f)
+	s.send(&s.burst)
+	return version, err
+}
+
+// noteAll notes f and what lies behind it, and leaves in burst what is to be written. Gate is held.
+func (s *session) noteAll(in *lib9p.Reader, f lib9p.Frame) (version lib9p.Frame, err error) {
 	run := &s.burst
-	defer s.send(run)
 	for {
 		s.mu.Lock()
 		r, err := s.note(f)
