@@ -66,6 +66,11 @@ func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
 // begin starts the session's goroutines. They end with ctx, or at end.
 func (s *session) begin(ctx context.Context) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
+	context.AfterFunc(s.ctx, func() {
+		s.mu.Lock()
+		s.room.Broadcast()
+		s.mu.Unlock()
+	})
 	s.spawn(s.keep)
 	s.spawn(s.sender)
 }
@@ -85,9 +90,6 @@ func (s *session) end() {
 	s.over.Store(true)
 	s.link.wmu.Unlock()
 	s.cancel()
-	s.mu.Lock()
-	s.room.Broadcast()
-	s.mu.Unlock()
 	s.work.Wait()
 }
 
