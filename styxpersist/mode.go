@@ -1,6 +1,8 @@
 package styxpersist
 
 import (
+	"errors"
+
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -28,9 +30,11 @@ func (s *session) reopenAsOwner(srv *server, sfid uint32, w wayTo) (lib9p.Qid, e
 	}
 	s.mu.Unlock()
 	if err := s.chmod(srv, sfid, mode|ownerRW); err != nil {
-		s.mu.Lock()
-		w.node.mode = nil // nothing has changed
-		s.mu.Unlock()
+		if _, refused := errors.AsType[*lib9p.Error](err); refused { // else it may have been done
+			s.mu.Lock()
+			w.node.mode = nil
+			s.mu.Unlock()
+		}
 		return lib9p.Qid{}, err
 	}
 	return s.open(srv, sfid, w.flags)

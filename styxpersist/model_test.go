@@ -171,7 +171,17 @@ func (p *play) harmful(m lib9p.Msg) string {
 		if m.Flags&(lib9p.LCREATE|lib9p.LEXCL|lib9p.LTRUNC) != 0 {
 			return "an open that changes the file"
 		}
-	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Twrite, *lib9p.Twstat, *lib9p.Tsetattr, *lib9p.Tmkdir, *lib9p.Tsymlink,
+	case *lib9p.Tsetattr:
+		if m.Valid != lib9p.SetMode {
+			return "a change"
+		}
+	case *lib9p.Twstat:
+		st := lib9p.NullStat()
+		st.Mode = m.Stat.Mode
+		if m.Stat != st {
+			return "a change"
+		}
+	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Twrite, *lib9p.Tmkdir, *lib9p.Tsymlink,
 		*lib9p.Tmknod, *lib9p.Tlink, *lib9p.Trename, *lib9p.Trenameat, *lib9p.Tunlinkat:
 		return "a change"
 	case *lib9p.Tremove:
