@@ -206,7 +206,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.move(r.fid.node, s.second(r).node, m.Name)
 	case lib9p.TypeTrenameat:
 		m := r.msg(s.d).(*lib9p.Trenameat)
-		s.learnRenameat(r.fid.node, m.Oldname, s.second(r).node, m.Newname)
+		s.learnRenameat(r, r.fid.node, m.Oldname, s.second(r).node, m.Newname)
 	case lib9p.TypeTunlinkat:
 		m := r.msg(s.d).(*lib9p.Tunlinkat)
 		r.fid.node.renamed = s.seq
@@ -272,6 +272,9 @@ func (s *session) learnWalk(r *request, f lib9p.Frame) {
 		at += 2 + len(name)
 		qid := f.Qid(lib9p.OffBody + 2 + i*lib9p.QidSize)
 		next := n.walk(string(name), qid, r.seq).hold()
+		if next.seen == 0 {
+			next.seen = s.seq
+		}
 		n.drop()
 		n, dir = next, qid.Type&plan9.QTDIR != 0
 	}
@@ -293,6 +296,9 @@ func (s *session) learnMiss(r *request, f lib9p.Frame, walked int) {
 		name := r.frame.Bytes(at)
 		at += 2 + len(name)
 		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize), r.seq).hold()
+		if next.seen == 0 {
+			next.seen = s.seq
+		}
 		n.drop()
 		n = next
 	}
@@ -353,7 +359,7 @@ func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) 
 	n.lengthKnown = false
 }
 
-func (s *session) learnRenameat(from *node, old string, to *node, name string) {
+func (s *session) learnRenameat(r *request, from *node, old string, to *node, name string) {
 	if n := from.children[old]; n != nil {
 		s.move(n, to, name)
 		return
@@ -361,8 +367,9 @@ func (s *session) learnRenameat(from *node, old string, to *node, name string) {
 	from.renamed = s.seq
 	s.named(to, name)
 	from.root.moved(moveNote{from: from, name: old, to: to, as: name})
-	// The file itself was never seen; what it took the place of is gone.
-	if n := to.children[name]; n != nil {
+	// The file itself was never seen; what it took the place of is gone. What was first seen
+	// there while the rename was under way may be the file itself; its qid will tell.
+	if n := to.children[name]; n != nil && n.seen < r.seq {
 		n.vanish()
 	}
 }

@@ -98,6 +98,7 @@ type node struct {
 	refs     int             // fids and children
 	absent   map[string]bool // names that a walk did not find and nothing has made since
 	renamed  uint64          // seq when the session last heard of a change of a name in this directory
+	seen     uint64          // seq when a walk first came here; 0 where none has
 
 	// What an append is proved with: the file's length, where everything that
 	// happened to it since it was seen is our own and acknowledged.
