@@ -215,8 +215,8 @@ func (s *session) wire(r *request) lib9p.Frame {
 
 // unsentLess says that r has left the queue of what is ready.
 func (r *request) unsentLess() {
-	for _, f := range [...]*fid{r.fid, r.fid2} {
-		if f != nil && f.unsent > 0 {
+	for i, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil && f.unsent > 0 && (i == 0 || f != r.fid) {
 			f.unsent--
 		}
 	}
