@@ -110,7 +110,7 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		s.forget(r.fid)
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
-		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq)
+		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq, s.namesMove())
 	}
 	if r.makes != nil {
 		s.unmake(r)
@@ -302,7 +302,7 @@ func (s *session) learnMiss(r *request, f lib9p.Frame, walked int) {
 		n.drop()
 		n = next
 	}
-	n.missed(string(r.frame.Bytes(at)), r.seq)
+	n.missed(string(r.frame.Bytes(at)), r.seq, s.namesMove())
 	n.drop()
 }
 

@@ -212,10 +212,14 @@ func (n *node) walk(name string, qid lib9p.Qid, seq uint64) *node {
 	return n.child(name, qid, seq)
 }
 
-// missed takes in that a walk of number seq did not find name in directory n.
-func (n *node) missed(name string, seq uint64) {
+// missed takes in that a walk of number seq did not find name in directory n. Where names are
+// moving it may have been moved, and its new place is not known yet.
+func (n *node) missed(name string, seq uint64, moving bool) {
 	if seq <= n.renamed {
 		return // it may have been made since
+	}
+	if n.children[name] != nil && moving {
+		return
 	}
 	if n.absent == nil || len(n.absent) >= maxAbsent {
 		n.absent = make(map[string]bool)
