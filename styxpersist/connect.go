@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 const (
@@ -89,6 +90,9 @@ func (s *session) handshake(conn lib9p.Transport) (*server, error) {
 	})
 	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()
+	if mutate.Has(mutate.NoTimeout) {
+		ctx = s.ctx
+	}
 	err := s.negotiate(ctx, srv)
 	if err != nil {
 		srv.conn.Close()

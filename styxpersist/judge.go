@@ -7,6 +7,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // lose takes in that srv is dead: fids have no place until the next connection, and each request that
@@ -69,7 +70,7 @@ func (s *session) loseFid(f *fid) {
 		f.die(errXattrLost)
 	}
 	if f.cursor != nil {
-		f.cursor.broken, f.cursor.server = true, 0
+		f.cursor.broken, f.cursor.server = !mutate.Has(mutate.DirOffset), 0
 	}
 }
 
@@ -108,6 +109,9 @@ func (s *session) judge(r *request) {
 
 // needsProof reports whether executing r twice would not be the same as executing it once.
 func (s *session) needsProof(r *request) bool {
+	if mutate.Has(mutate.Resend) || mutate.Has(mutate.Append) && r.typ == lib9p.TypeTwrite {
+		return false
+	}
 	switch r.typ {
 	case lib9p.TypeTcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTlink, lib9p.TypeTmkdir,
 		lib9p.TypeTrename, lib9p.TypeTrenameat, lib9p.TypeTunlinkat, lib9p.TypeTremove:

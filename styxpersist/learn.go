@@ -7,6 +7,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 const orclose = plan9.ORCLOSE
@@ -184,7 +185,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.unlinked(r.fid.node)
 		s.forget(r.fid)
 	case lib9p.TypeTflush:
-		if old := s.request(r.frame.U16(lib9p.OffBody)); old != nil && old.seq == r.oldSeq {
+		if old := s.request(r.frame.U16(lib9p.OffBody)); old != nil && old.seq == r.oldSeq && !mutate.Has(mutate.FlushSelf) {
 			s.cancelled(old)
 		}
 	case lib9p.TypeTstat:
@@ -336,6 +337,10 @@ func (s *session) truncates(flags uint32) bool {
 
 // setFlags remembers how f was opened, without what would change the file when it is opened again.
 func (s *session) setFlags(f *fid, flags uint32) {
+	if mutate.Has(mutate.Truncate) {
+		f.flags = flags &^ (lib9p.LCREATE | lib9p.LEXCL)
+		return
+	}
 	if s.d == lib9p.L {
 		f.flags = flags &^ (lib9p.LCREATE | lib9p.LEXCL | lib9p.LTRUNC | lib9p.LNOCTTY)
 		return
@@ -350,6 +355,9 @@ func (s *session) setFlags(f *fid, flags uint32) {
 func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) {
 	f.node.renamed = s.seq
 	n := f.node.child(name, qid, s.seq+1)
+	if mutate.Has(mutate.CreateDir) {
+		n = f.node
+	}
 	f.setNode(n)
 	f.created = true
 	if qid.Type&(plan9.QTDIR|plan9.QTAPPEND|plan9.QTEXCL|plan9.QTSYMLINK) == 0 {
@@ -390,6 +398,9 @@ func (s *session) unlinked(n *node) {
 
 // move takes in that n was renamed.
 func (s *session) move(n, dir *node, name string) {
+	if mutate.Has(mutate.RenameOne) {
+		return
+	}
 	if n.parent != nil {
 		n.parent.renamed = s.seq
 	}

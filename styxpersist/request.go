@@ -1,6 +1,9 @@
 package styxpersist
 
-import "github.com/styxkit/styxkit/lib9p"
+import (
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
+)
 
 // A request is a T-message that has no answer yet: one of the client's, or of the session's own (own is set).
 type request struct {
@@ -269,7 +272,7 @@ func (s *session) onDead(r *request, f *fid) {
 func (s *session) clunkDead(r *request, f *fid) {
 	err := f.err
 	s.forget(f)
-	if f.role == roleXattrW {
+	if f.role == roleXattrW || err != nil && mutate.Has(mutate.StaleClunk) {
 		s.refuse(r, err)
 		return
 	}

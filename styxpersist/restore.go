@@ -10,6 +10,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A rootWay is a root on one connection: a fid attached there that
@@ -257,7 +258,7 @@ func (s *session) reach(srv *server, w wayTo) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !sameFile(qid, w.qid) {
+	if !sameFile(qid, w.qid) && (w.open || !mutate.Has(mutate.OpenOnly)) {
 		srv.drop(sfid)
 		return 0, errReplaced
 	}

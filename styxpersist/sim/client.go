@@ -42,6 +42,7 @@ type cfid struct {
 	users int // requests that name it and have no answer
 	excl  bool
 	dead  bool // the client was told so
+	loose bool // a clunk of it was flushed: it may be there or not
 	born  int  // deaths that the session had seen then
 
 	rclose  bool
@@ -353,7 +354,7 @@ func (o *op) cancelled() {
 	switch o.typ {
 	case lib9p.TypeTclunk, lib9p.TypeTremove:
 		// The fid may be there or not. Linux lets it leak; it is tried again at the end.
-		o.fid.dead = true
+		o.fid.dead, o.fid.loose = true, true
 	default:
 		if o.changesFid() {
 			o.fid.dead = true

@@ -177,6 +177,8 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		}
 		w.apply(o, m, x)
 		return
+	case o.typ == lib9p.TypeTclunk && !o.fid.xmake && !o.fid.loose:
+		w.fail("operation %d, Tclunk, was refused with %v", o.id, e)
 	case o.saying(m) != nil:
 		o.outcome = refused
 		if o.late && o.effects() > 0 {

@@ -1,0 +1,37 @@
+// Package mutate puts defects back into styxpersist, those of Inferno's styxpersist.b, one at a time: so it can be
+// shown that the simulation finds them. It works only in programs built with the tag mutate; in others Has
+// is a constant, and the compiler leaves the defects out.
+package mutate
+
+// A Defect is one of the original's.
+type Defect int
+
+const (
+	None       Defect = iota
+	Truncate          // opens are repeated with OTRUNC, so that a file is emptied by every recovery
+	CreateDir         // a created file is looked for where its directory is
+	Resend            // what may have been done is sent again
+	NoProbe           // whether a remove was done is not looked into
+	StaleClunk        // the clunk of a fid that has died is refused
+	FlushSelf         // an Rflush leaves the request that it cancels
+	RenameOne         // a rename is not remembered
+	OpenOnly          // only an open fid is checked to be the same file
+	NoTimeout         // a server that accepts and says nothing is waited for
+	DirOffset         // an open directory goes on at the old offset
+	Append            // writes to the end of a file are repeated
+	ReplyTwice        // what has been answered "possibly not completed" is sent again
+	last
+)
+
+// All are the defects there are.
+func All() []Defect {
+	var l []Defect
+	for d := None + 1; d < last; d++ {
+		l = append(l, d)
+	}
+	return l
+}
+
+var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice"}
+
+func (d Defect) String() string { return names[d] }
