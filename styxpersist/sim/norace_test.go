@@ -2,4 +2,5 @@
 
 package sim
 
-const raceEnabled = false
+// How many histories of each dialect are played when nothing else is said.
+const manyHistories = 5000

@@ -17,6 +17,8 @@ var (
 	histories = flag.Int("histories", 0, "how many histories of each dialect TestHistories plays")
 	first     = flag.Uint64("first", 1, "the first seed of TestHistories")
 	slots     = flag.Int("slots", 200, "slots of a history")
+	most      = flag.Int("most", 3, "failing histories after which TestHistories gives up")
+	traces    = flag.Bool("traces", true, "show the trace of a failing history, made as small as can be")
 )
 
 func TestMain(m *testing.M) {
@@ -51,7 +53,7 @@ func TestSeed(t *testing.T) {
 func TestHistories(t *testing.T) {
 	n := *histories
 	if n == 0 {
-		n = 300
+		n = manyHistories
 	}
 	for _, d := range []lib9p.Dialect{lib9p.P2000, lib9p.L} {
 		for shard := range 2 {
@@ -65,11 +67,24 @@ func TestHistories(t *testing.T) {
 						continue
 					}
 					t.Errorf("seed %d: %v", h.Seed, w.err)
-					if bad++; bad > 40 {
+					if bad++; bad > *most {
 						t.Fatal("enough")
 					}
+					report(t, h)
 				}
 			})
 		}
 	}
+}
+
+// report shows a failing history, made smaller.
+func report(t *testing.T, h History) {
+	t.Helper()
+	if !*traces {
+		return
+	}
+	small := shrink(h, func(h History) string { return play(t, h).kind })
+	w := play(t, small)
+	t.Logf("play it again with: go test ./styxpersist/sim -run TestSeed -seed %d -dialect %s -v", h.Seed, map[lib9p.Dialect]string{lib9p.L: "L", lib9p.P2000: "2000"}[h.Dialect])
+	t.Logf("with %d slots instead of %d: %v\n%s", small.Slots-len(small.Skip), h.Slots, w.err, w.Trace())
 }
