@@ -196,7 +196,7 @@ func (s *session) issue(m lib9p.Msg, fid, fid2, makes *cfid) *op {
 	o.late = o.unrepeatable()
 	if o.late || mutates(m) {
 		for _, p := range s.tags {
-			if p.key == o.key && p.typ == o.typ && sameNode(p.fid, o.fid) {
+			if p.key == o.key && sameNode(p.fid, o.fid) {
 				return nil // the oracle could not tell them apart
 			}
 		}

@@ -11,7 +11,6 @@ import (
 // doL does what 9P2000.L has alone.
 func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 	w, n := c.w, f.node
-	dead := f.via != nil && f.via.gone != 0
 	switch m := r.msg.(type) {
 	case *lib9p.Tstatfs:
 		return &lib9p.Rstatfs{FSType: 1, Bsize: 512, Namelen: 255}, false
@@ -141,7 +140,7 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		f.value = nil
 		return &lib9p.Rxattrcreate{}, false
 	case *lib9p.Tlock:
-		if !f.open || dead && false {
+		if !f.open {
 			return c.refuse(lib9p.EBADF)
 		}
 		l := lock{conn: c, fid: f, typ: m.LockType, first: m.Start, last: math.MaxUint64, proc: m.ProcID, client: m.ClientID}
@@ -155,7 +154,7 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			return &lib9p.Rlock{Status: lib9p.LockBlocked}, false
 		}
 		n.setLock(l)
-		return &lib9p.Rlock{Status: lib9p.LockSuccess}, true
+		return &lib9p.Rlock{Status: lib9p.LockSuccess}, false // it dies with the connection
 	}
 	return nil, false
 }
