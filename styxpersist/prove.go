@@ -332,10 +332,7 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	n := r.fid.node
 	dir, name, q, gone := n.parent, n.name, n.qid, n.gone
 	p.s.mu.Unlock()
-	if gone {
-		return didIt(reply), nil
-	}
-	if dir == nil {
+	if gone || dir == nil { // the path does not lead there any more, which does not say that the file is removed
 		return undecided, nil
 	}
 	found, err := p.lookup(dir, name)
