@@ -322,7 +322,7 @@ func (s *session) mayDie(f *cfid) bool {
 // lost reports whether the way through e is not as the session knows it.
 func (s *session) lost(e *entry) bool {
 	for ; e != nil; e = e.dir.up {
-		if e.gone != 0 || e.hazy {
+		if e.gone != 0 || e.hazy || s.tangled(e) {
 			return true
 		}
 		for _, o := range e.moves {
@@ -335,6 +335,22 @@ func (s *session) lost(e *entry) bool {
 				return true // which came last, only the server knows
 			}
 		}
+	}
+	return false
+}
+
+// tangled reports whether two requests about e's name were under way at once: the
+// order of their answers does not tell which was done last.
+func (s *session) tangled(e *entry) bool {
+	var about []*op
+	for _, o := range s.w.ops {
+		if o.s != s || !slices.ContainsFunc(e.past, func(p place) bool { return slices.Contains(o.names(), p.name) }) {
+			continue
+		}
+		if slices.ContainsFunc(about, func(p *op) bool { return p.replied == 0 || p.replied > o.issued }) {
+			return true
+		}
+		about = append(about, o)
 	}
 	return false
 }
@@ -447,7 +463,7 @@ func (w *world) provable(o *op) bool {
 	case *lib9p.Tlink:
 		return fresh(m.Name)
 	case *lib9p.Trename, *lib9p.Tremove:
-		return o.fid.via != nil
+		return o.fid.via != nil && (done || o.fid.via.gone == 0)
 	case *lib9p.Twstat:
 		return true
 	case *lib9p.Trenameat:
