@@ -23,6 +23,7 @@ type call struct {
 	next, prev *call
 	any        bool // any signal ends the call
 	gone       bool // done is closed
+	age        int  // in ticks, up to parkAge: from then on a goroutine waits for the interrupt
 }
 
 func (c *call) Deadline() (time.Time, bool) { return time.Time{}, false }
@@ -38,7 +39,8 @@ func (c *call) Err() error {
 	}
 }
 
-// calls is the list of all calls under way. One goroutine watches it while it is not empty.
+// calls is the list of all calls under way. One goroutine watches it while there is one that is
+// young or interrupted, so that a quick call costs no goroutine and a long wait no processor time.
 type calls struct {
 	dead func() bool // reports whether the kernel has dropped the file system
 
@@ -61,10 +63,7 @@ func (s *calls) begin(interrupt <-chan struct{}, h *gofuse.InHeader) *call {
 	defer s.mu.Unlock()
 	c.next, c.prev = &s.head, s.head.prev
 	c.prev.next, c.next.prev = c, c
-	if !s.awake {
-		s.awake = true
-		go s.watch()
-	}
+	s.wake()
 	return c
 }
 
@@ -79,9 +78,35 @@ func (c *call) end() {
 	c.calls.mu.Lock()
 	defer c.calls.mu.Unlock()
 	c.next.prev, c.prev.next = c.prev, c.next
+	if c.age == parkAge && !c.gone {
+		c.gone = true
+		close(c.done)
+	}
 }
 
-// idle is how many ticks the watcher stays for without a call to watch.
+// parkAge is how many ticks a call is watched for before it gets a goroutine of its own.
+const parkAge = 50
+
+// park waits for c's interrupt and has c watched again.
+func (c *call) park() {
+	select {
+	case <-c.done:
+	case <-c.interrupt:
+		c.calls.mu.Lock()
+		defer c.calls.mu.Unlock()
+		c.calls.wake()
+	}
+}
+
+// wake starts the watching goroutine unless it runs. The mutex is held.
+func (s *calls) wake() {
+	if !s.awake {
+		s.awake = true
+		go s.watch()
+	}
+}
+
+// idle is how many ticks the watcher stays for with nothing to watch.
 const idle = 50
 
 func (s *calls) watch() {
@@ -97,7 +122,7 @@ func (s *calls) watch() {
 			}
 		}
 		s.mu.Lock()
-		if s.head.next != &s.head {
+		if s.grow() || len(list) > 0 {
 			empty = 0
 		}
 		s.awake = empty < idle
@@ -107,6 +132,20 @@ func (s *calls) watch() {
 			return
 		}
 	}
+}
+
+// grow makes the calls a tick older and reports whether one is still to be watched for its interrupt. The mutex is held.
+func (s *calls) grow() (young bool) {
+	for c := s.head.next; c != &s.head; c = c.next {
+		if c.age == parkAge {
+			continue
+		}
+		young = true
+		if c.age++; c.age == parkAge && !c.gone {
+			go c.park()
+		}
+	}
+	return young
 }
 
 // A suspect is a call whose caller has got a signal.
