@@ -374,7 +374,7 @@ func (s *session) learnRenameat(r *request, from *node, old string, to *node, na
 	}
 	from.renamed = s.seq
 	s.named(to, name)
-	from.root.moved(moveNote{from: from, name: old, to: to, as: name})
+	from.root.moved(moveNote{from: from, name: old, to: to, as: name, seq: s.seq})
 	// The file itself was never seen; what it took the place of is gone. What was first seen
 	// there while the rename was under way may be the file itself; its qid will tell.
 	if n := to.children[name]; n != nil && n.seen < r.seq {
@@ -410,7 +410,7 @@ func (s *session) move(n, dir *node, name string) {
 		s.merge(old, n)
 	}
 	if n.parent != nil {
-		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name})
+		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name, seq: s.seq})
 	}
 	n.move(dir, name)
 }

@@ -40,6 +40,7 @@ type moveNote struct {
 	file *node // held; nil where the session had not seen the file
 	to   *node // held
 	as   string
+	seq  uint64 // the session's when the answer came
 }
 
 // maxMoves bounds the renames that a root remembers.
@@ -62,20 +63,22 @@ func (r *root) moved(m moveNote) {
 	}
 }
 
-// follow returns the place of the file qid that was name in n before one of the renames from the
-// i-th on, or nil where none of them was of that file.
-func (r *root) follow(n *node, name string, qid lib9p.Qid, i int) *node {
+// follow returns the place of the file qid that a walk of number seq found by name in n, before one of the renames
+// from the i-th on was told. It is nil where none of them was of that file.
+func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) *node {
 	for ; i < len(r.moves); i++ {
 		m := r.moves[i]
 		switch {
-		case m.from != n || m.name != name:
+		case m.from != n || m.name != name || m.seq < seq:
 		case m.file != nil && sameFile(m.file.qid, qid):
 			return m.file
 		case m.file == nil:
-			if f := r.follow(m.to, m.as, qid, i+1); f != nil {
+			if f := r.follow(m.to, m.as, qid, seq, i+1); f != nil {
 				return f
 			}
-			return m.to.child(m.as, qid, m.to.renamed+1)
+			if c := m.to.children[m.as]; c == nil || sameFile(c.qid, qid) {
+				return m.to.child(m.as, qid, m.to.renamed+1)
+			}
 		}
 	}
 	return nil
@@ -177,7 +180,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 		}
 	}
 	if seq <= n.renamed {
-		if f := n.root.follow(n, name, qid, 0); f != nil {
+		if f := n.root.follow(n, name, qid, seq, 0); f != nil {
 			return f
 		}
 	}
