@@ -100,6 +100,8 @@ func helperError(said string, err error) string {
 		return "fusermount3: " + err.Error()
 	case strings.Contains(said, "user_allow_other"):
 		return said + " (or mount without allow_other)"
+	case strings.Contains(said, "failed to open /dev/fuse"):
+		return said + " (as root: chmod 666 /dev/fuse, which udev does where it runs)"
 	}
 	return said
 }
