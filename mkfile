@@ -44,6 +44,16 @@ fuzz:V:
 		done
 	done
 
+#: sim        play random histories against styxpersist until stopped, other ones each time
+sim:V:
+	first=${FIRST:-$(date +%s)000}
+	go test -c -o sim.test ./styxpersist/sim
+	trap 'rm -f sim.test' EXIT
+	while ./sim.test -test.run=TestHistories -test.timeout=0 -first=$first -histories=10000; do
+		first=$((first + 10000))
+	done
+	exit 1
+
 #: bench      run the benchmarks of the packages, and measure what a relay costs
 bench:V:
 	go test -run='^$' -bench=. ./...

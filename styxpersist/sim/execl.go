@@ -243,7 +243,7 @@ func (c *sconn) rename(r *sreq, e *entry, to *sfid, name string, reply lib9p.Msg
 		switch {
 		case old.node == e.node:
 			w.moved(e, r.op)
-			old.hazy = true
+			e.hazy, old.hazy = true, true
 			return reply, false
 		case old.node.isDir() && !e.node.isDir():
 			return c.refuse(lib9p.EISDIR)

@@ -127,7 +127,7 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	}
 	// It was answered before: the old connection does it late.
 	switch {
-	case o.outcome == refused:
+	case o.outcome == refused && o.late:
 		w.fail("operation %d, %s, was executed after the client was told that it had failed", o.id, name)
 	case o.outcome == succeeded && !o.late && x.node != nil:
 		// A second execution must not destroy what came after the answer.
