@@ -64,7 +64,7 @@ func (b *bridge) through(ctx context.Context, n *node, h *handle, p purpose, do 
 	}
 	b.mu.Unlock()
 	for _, h := range fresh {
-		if err := do(h.fid); !lost(err, false) {
+		if err := do(h.fid()); !lost(err, false) {
 			return err
 		}
 	}
@@ -74,7 +74,7 @@ func (b *bridge) through(ctx context.Context, n *node, h *handle, p purpose, do 
 		return err
 	}
 	for _, h := range handles {
-		if e := do(h.fid); !lost(e, false) {
+		if e := do(h.fid()); !lost(e, false) {
 			return e
 		}
 	}

@@ -26,14 +26,15 @@ type bridge struct {
 	late    sync.WaitGroup // removals of hidden files
 	dotL    bool           // the dialect is 9P2000.L; immutable
 
-	mu         sync.Mutex // guards what follows and nodes
-	nodes      map[uint64]*node
-	links      map[uint64]*node // nodes of files with more than one name, by qid.path
-	standing   int              // nodes with a fid
-	last       uint64           // number of the newest node
-	handles    map[uint64]*handle
-	lastHandle uint64
-	renames    uint64 // how many there have been
+	mu          sync.Mutex // guards what follows and nodes
+	nodes       map[uint64]*node
+	links       map[uint64]*node // nodes of files with more than one name, by qid.path
+	standing    int              // nodes with a fid
+	maxStanding int              // how many may be
+	last        uint64           // number of the newest node
+	handles     map[uint64]*handle
+	lastHandle  uint64
+	renames     uint64 // how many there have been
 }
 
 func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
@@ -45,6 +46,8 @@ func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
 		dotL:          root.Conn().Dialect() == lib9p.L,
 		last:          gofuse.FUSE_ROOT_ID,
 		handles:       make(map[uint64]*handle),
+		standing:      1,
+		maxStanding:   manyStanding,
 	}
 	b.root = &node{id: b.last, lookups: 1, qid: root.Qid(), fid: &ref{fid: root, users: 1}}
 	b.nodes = map[uint64]*node{b.root.id: b.root}

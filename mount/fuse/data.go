@@ -2,6 +2,7 @@ package fuse
 
 import (
 	"context"
+	"syscall"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
@@ -20,13 +21,16 @@ func (b *bridge) Read(interrupt <-chan struct{}, in *gofuse.ReadIn, buf []byte) 
 	buf = buf[:min(len(buf), int(in.Size))]
 	size := b.size(h.node)
 	var n int
-	var err error
-	if h.stream && size == 0 {
-		n, err = h.fid.ReadAt(c, buf, int64(in.Offset))
-	} else {
-		n, err = h.fid.ReadFull(c, within(size, buf, in.Offset), int64(in.Offset))
-	}
-	if err != nil && n == 0 {
+	err := b.do(c, h, func(f *client.Fid) (err error) {
+		if h.stream && size == 0 {
+			n, err = f.ReadAt(c, buf, int64(in.Offset))
+		} else {
+			// A part of it would be taken for all that there is.
+			n, err = f.ReadFull(c, within(size, buf, in.Offset), int64(in.Offset))
+		}
+		return err
+	})
+	if err != nil {
 		return nil, status(err)
 	}
 	return gofuse.ReadResultData(buf[:n]), gofuse.OK
@@ -56,21 +60,8 @@ func (b *bridge) Write(interrupt <-chan struct{}, in *gofuse.WriteIn, data []byt
 	if h == nil {
 		return 0, gofuse.EBADF
 	}
-	// What was written through a map comes as pages, and is taken whole or lost.
-	paged := in.WriteFlags&gofuse.WRITE_CACHE != 0
-	var n int
-	var err error
-	switch {
-	case h.stream && !paged:
-		n, err = h.fid.WriteAt(c, data, int64(in.Offset))
-	case h.append && !paged:
-		n, err = b.append(c, h, data, int64(in.Offset))
-	case h.append:
-		n, err = b.writePages(c, h.node, data, int64(in.Offset))
-	default:
-		n, err = h.fid.WriteFull(c, data, int64(in.Offset))
-	}
-	if err != nil && n == 0 {
+	n, err := b.write(c, h, in, data)
+	if err != nil {
 		return 0, status(err)
 	}
 	if !h.stream {
@@ -84,10 +75,43 @@ func (b *bridge) Write(interrupt <-chan struct{}, in *gofuse.WriteIn, data []byt
 	return uint32(n), gofuse.OK
 }
 
-// append writes data in order.
-func (b *bridge) append(ctx context.Context, h *handle, data []byte, off int64) (done int, err error) {
+// unless drops an error where something was done before it.
+func unless(n int, err error) error {
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// write returns how much it has written, or an error where that is nothing.
+func (b *bridge) write(ctx context.Context, h *handle, in *gofuse.WriteIn, data []byte) (n int, err error) {
+	off := int64(in.Offset)
+	// What was written through a map comes as pages, and is taken whole or lost.
+	paged := in.WriteFlags&gofuse.WRITE_CACHE != 0
+	if paged && h.appends() {
+		return b.writePages(ctx, h.node, data, off)
+	}
+	err = b.do(ctx, h, func(f *client.Fid) (err error) {
+		switch {
+		case paged:
+			n, err = f.WriteFull(ctx, data, off)
+			return err
+		case h.stream:
+			n, err = f.WriteAt(ctx, data, off)
+		case h.appends():
+			n, err = inOrder(ctx, f, data, off)
+		default:
+			n, err = f.WriteFull(ctx, data, off)
+		}
+		return unless(n, err)
+	})
+	return n, err
+}
+
+// inOrder writes data with one message after the other.
+func inOrder(ctx context.Context, f *client.Fid, data []byte, off int64) (done int, err error) {
 	for done < len(data) {
-		n, err := h.fid.WriteAt(ctx, data[done:], off+int64(done))
+		n, err := f.WriteAt(ctx, data[done:], off+int64(done))
 		if err != nil {
 			return done, err
 		}
@@ -101,20 +125,13 @@ func (b *bridge) append(ctx context.Context, h *handle, data []byte, off int64) 
 
 // writePages writes what the kernel wants to bring to its place through whatever handle it has found, where that
 // is one whose writes go to the end.
-func (b *bridge) writePages(ctx context.Context, n *node, data []byte, off int64) (done int, err error) {
-	err = b.on(ctx, n, false, func(f *client.Fid) error {
-		g, err := f.Clone(ctx)
-		if err != nil {
-			return err
-		}
-		defer discard(g)
-		if err := b.dialect.open(ctx, g, lib9p.LWRONLY); err != nil {
-			return err
-		}
-		done, err = g.WriteFull(ctx, data, off)
-		return err
-	})
-	return done, err
+func (b *bridge) writePages(ctx context.Context, n *node, data []byte, off int64) (int, error) {
+	f, err := b.openFid(ctx, n, syscall.O_WRONLY)
+	if err != nil {
+		return 0, err
+	}
+	defer discard(f)
+	return f.WriteFull(ctx, data, off)
 }
 
 // grown notes that n reaches at least to end.
@@ -133,7 +150,7 @@ func (b *bridge) Fsync(interrupt <-chan struct{}, in *gofuse.FsyncIn) gofuse.Sta
 	if h == nil {
 		return gofuse.EBADF
 	}
-	return status(b.dialect.fsync(c, h.fid, in.FsyncFlags&datasync != 0))
+	return status(b.do(c, h, func(f *client.Fid) error { return b.dialect.fsync(c, f, in.FsyncFlags&datasync != 0) }))
 }
 
 // FsyncDir answers fsync(2) of a directory. Servers that sync files only say EINVAL or EBADF or worse; what they have not

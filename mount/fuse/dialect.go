@@ -128,7 +128,7 @@ func (*linux) statfs(ctx context.Context, f *client.Fid) (*lib9p.Rstatfs, error)
 }
 
 func (*linux) readdir(ctx context.Context, d *handle, offset uint64) ([]entry, error) {
-	list, err := d.fid.Readdir(ctx, offset, readdirSize)
+	list, err := d.fid().Readdir(ctx, offset, readdirSize)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package fuse
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -17,13 +18,21 @@ import (
 type handle struct {
 	id      uint64
 	node    *node
-	fid     *client.Fid
+	flags   uint32 // of open(2)
 	renames uint64 // bridge.renames when it was opened
 	stream  bool   // each read and write is a message of its own, and the kernel caches nothing
-	append  bool   // the server puts what is written at the end
 	locked  bool   // there have been locks; guarded by owners.mu
 	dir     dirState
+
+	heal sync.Mutex // whoever replaces open has it
+	open atomic.Pointer[client.Fid]
 }
+
+// fid returns the open fid.
+func (h *handle) fid() *client.Fid { return h.open.Load() }
+
+// appends reports whether the server puts what is written at the end.
+func (h *handle) appends() bool { return h.flags&syscall.O_APPEND != 0 }
 
 // sticky is a thing that is learned once.
 type sticky struct{ v atomic.Bool }
@@ -43,7 +52,8 @@ func (b *bridge) opened(n *node, f *client.Fid, flags uint32) *handle {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lastHandle++
-	h := &handle{id: b.lastHandle, node: n, fid: f, renames: b.renames, append: flags&syscall.O_APPEND != 0}
+	h := &handle{id: b.lastHandle, node: n, flags: flags, renames: b.renames}
+	h.open.Store(f)
 	b.handles[h.id] = h
 	n.handles = append(n.handles, h)
 	return h
@@ -62,7 +72,7 @@ func (b *bridge) closed(id uint64) {
 	}
 	b.mu.Unlock()
 	if h != nil {
-		discard(h.fid)
+		discard(h.fid())
 	}
 }
 
@@ -108,18 +118,44 @@ func (b *bridge) open(ctx context.Context, n *node, flags uint32) (*handle, erro
 			return nil, err
 		}
 	}
-	var f *client.Fid
-	err := b.on(ctx, n, false, func(g *client.Fid) (err error) {
+	f, err := b.openFid(ctx, n, flags)
+	if err != nil {
+		return nil, err
+	}
+	return b.opened(n, f, flags), nil
+}
+
+// openFid returns a new fid that is open on n.
+func (b *bridge) openFid(ctx context.Context, n *node, flags uint32) (f *client.Fid, err error) {
+	err = b.on(ctx, n, false, func(g *client.Fid) (err error) {
 		if f, err = g.Clone(ctx); err != nil {
 			return err
 		}
 		f, err = opened(f, b.dialect.open(ctx, f, wireFlags(flags)))
 		return err
 	})
-	if err != nil {
-		return nil, err
+	return f, err
+}
+
+// do does something with the fid of a handle. One that has died, as it does when a server comes back and cannot find the file by the
+// name that it was opened by, is replaced when the file has another name; not one with locks, which died too.
+func (b *bridge) do(ctx context.Context, h *handle, what func(*client.Fid) error) error {
+	f := h.fid()
+	err := what(f)
+	if !lost(err, true) || b.owners.locked(h) {
+		return err
 	}
-	return b.opened(n, f, flags), nil
+	h.heal.Lock()
+	defer h.heal.Unlock()
+	if h.fid() == f {
+		g, failed := b.openFid(ctx, h.node, h.flags&^syscall.O_TRUNC)
+		if failed != nil {
+			return err
+		}
+		h.open.Store(g)
+		discard(f)
+	}
+	return what(h.fid())
 }
 
 // take takes from n the fid that stands on it, when nobody else is using it: opening that saves making another. A regular

@@ -45,7 +45,7 @@ func (b *bridge) GetLk(interrupt <-chan struct{}, in *gofuse.LkIn, out *gofuse.L
 	t := lib9p.Tgetlock{LockType: uint8(in.Lk.Typ), ProcID: b.owners.use(in.Owner, in.Lk.Pid), ClientID: b.owners.client}
 	defer b.owners.done(in.Owner)
 	t.Start, t.Length = lockRange(&in.Lk)
-	r, err := h.fid.Getlock(c, t)
+	r, err := h.fid().Getlock(c, t)
 	if err != nil {
 		return lockStatus(err)
 	}
@@ -87,7 +87,7 @@ func (b *bridge) lock(ctx context.Context, in *gofuse.LkIn, wait bool) gofuse.St
 		b.owners.claim(in.Owner, h)
 	}
 	for pause := lockWait; ; pause = min(2*pause, maxLockWait) {
-		s, err := h.fid.Lock(ctx, t)
+		s, err := h.fid().Lock(ctx, t)
 		switch {
 		case err != nil:
 			return lockStatus(err)
@@ -119,7 +119,7 @@ func (b *bridge) unlock(ctx context.Context, h *handle, owner uint64) error {
 	t := lib9p.Tlock{LockType: lib9p.LockUnlock, ProcID: b.owners.use(owner, 0), ClientID: b.owners.client}
 	defer b.owners.done(owner)
 	b.owners.leave(owner, h)
-	s, err := h.fid.Lock(ctx, t)
+	s, err := h.fid().Lock(ctx, t)
 	if err == nil && s != lib9p.LockSuccess {
 		err = refuse(lib9p.ENOLCK)
 	}

@@ -140,20 +140,20 @@ func (b *bridge) stand(n *node, f *client.Fid) {
 	}
 	b.release(n.fid)
 	n.fid = &ref{fid: f, users: 1}
-	if b.standing > maxStanding {
+	if b.standing > b.maxStanding {
 		b.economize(n)
 	}
 }
 
-// maxStanding is how many nodes have fids. The kernel remembers files for as long as it has the memory; the
+// manyStanding is how many nodes may have fids. The kernel remembers files for as long as it has the memory; the
 // server should not have to, nor bring all of them back when it was away.
-const maxStanding = 4096
+const manyStanding = 4096
 
 // economize takes a quarter of the fids from nodes other than n, no matter which: a walk brings one back.
 // bridge.mu is held.
 func (b *bridge) economize(n *node) {
 	for _, o := range b.nodes {
-		if b.standing <= maxStanding*3/4 {
+		if b.standing <= b.maxStanding*3/4 {
 			return
 		}
 		if o != n && o != b.root && len(o.places) > 0 {
@@ -284,6 +284,9 @@ func (b *bridge) unplace(dir *node, name string) *node {
 	}
 	delete(dir.children, name)
 	n.places = slices.DeleteFunc(n.places, func(p place) bool { return p == place{dir, name} })
+	if len(n.places) == 0 && len(n.handles) == 0 {
+		b.unstand(n) // nobody can want it
+	}
 	b.reap(dir)
 	return n
 }

@@ -96,6 +96,13 @@ func (o *owners) behind(h *handle) (list []uint64) {
 	return list
 }
 
+// locked reports whether there have been locks through h.
+func (o *owners) locked(h *handle) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return h.locked
+}
+
 // leave says that an owner in use has no more locks through h.
 func (o *owners) leave(id uint64, h *handle) {
 	o.mu.Lock()

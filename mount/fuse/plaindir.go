@@ -21,7 +21,7 @@ func (p *plain) readdir(ctx context.Context, h *handle, offset uint64) ([]entry,
 		*d = plainDir{entries: dots(h.node)}
 	}
 	for !d.end && offset >= uint64(len(d.entries)) {
-		stats, next, err := h.fid.ReadDirStats(ctx, d.next, readdirSize)
+		stats, next, err := h.fid().ReadDirStats(ctx, d.next, readdirSize)
 		if err != nil {
 			return nil, err
 		}
