@@ -46,11 +46,7 @@ type cfid struct {
 	born  int  // deaths that the session had seen then
 
 	rclose  bool
-	created bool
-	regular bool // styxpersist has seen that it is a plain file
-	// sized: styxpersist has seen the length; sizedAt is how many changes the file had then.
-	sized   bool
-	sizedAt int
+	regular bool           // styxpersist has seen that it is a plain file
 	missed  map[string]int // names that a walk from here did not find, and when
 
 	xattr bool // of Txattrwalk

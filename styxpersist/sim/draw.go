@@ -43,10 +43,7 @@ func (g *drawing) there(dir *inode) string {
 	if len(dir.entries) == 0 || g.r.IntN(6) == 0 {
 		return g.name()
 	}
-	var l []string
-	for _, c := range dir.sortedNames() {
-		l = append(l, c)
-	}
+	l := dir.sortedNames()
 	return l[g.r.IntN(len(l))]
 }
 

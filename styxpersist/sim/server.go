@@ -44,8 +44,6 @@ type sfid struct {
 	told    bool // the reply that made it has been delivered
 	list    []cookied
 	listEnd uint64 // 9P2000: where the next read of the directory has to be
-	listBuf []byte
-	excl    bool
 
 	xattr     string
 	xattrRead bool

@@ -317,8 +317,6 @@ func (w *world) until(r *rand.Rand, long time.Duration, ok func() bool) bool {
 	return false
 }
 
-var errLong = errors.New("it takes too long")
-
 // finish ends the history in peace, and looks at what is left.
 func (w *world) finish(r *rand.Rand) {
 	w.calm, w.refusals = true, 0
@@ -419,7 +417,7 @@ func (w *world) hangUp(r *rand.Rand) {
 		}
 		if time.Now().After(end) {
 			if err == nil {
-				err, kind = errors.New("Serve does not return though the client has hung up"), "hang"
+				err, kind = errors.New("hang: Serve does not return though the client has hung up"), "hang"
 			}
 			for _, s := range w.sessions {
 				for _, c := range s.conns {

@@ -1,0 +1,326 @@
+package sim
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// isUndecided reports whether e is what styxpersist says when it does not know.
+func (w *world) isUndecided(e *lib9p.Error) bool {
+	if w.d == lib9p.L {
+		return e.Errno == lib9p.EIO
+	}
+	return e.Ename == "operation possibly not completed"
+}
+
+// judge holds what a client is told against what has happened.
+func (w *world) judge(o *op, m lib9p.Msg) {
+	name := lib9p.TypeName(o.typ)
+	e := lib9p.ErrorOf(m)
+	switch {
+	case e == nil:
+		o.outcome = succeeded
+		x := o.saying(m)
+		if x == nil && !w.local(o) {
+			w.fail("operation %d, %s, was answered with a success that the server has not given: %s", o.id, name, lib9p.Format(w.d, o.tag, m))
+			return
+		}
+		w.apply(o, m, x)
+		return
+	case o.typ == lib9p.TypeTclunk && !o.fid.xmake && !o.fid.loose:
+		w.fail("operation %d, Tclunk, was refused with %v", o.id, e)
+	case o.saying(m) != nil:
+		o.outcome = refused
+		if o.late && o.effects() > 0 {
+			w.fail("operation %d, %s, was refused though it has been done", o.id, name)
+		}
+	case w.isUndecided(e) && !o.excused():
+		o.outcome = undecided
+		w.judgeDoubt(o)
+	case o.excused():
+		o.outcome = refused
+		if w.isUndecided(e) {
+			o.outcome = undecided
+		} else if o.late && o.effects() > 0 && o.typ != lib9p.TypeTwrite {
+			w.fail("operation %d, %s, was refused with %v though it has been done", o.id, name, e)
+		}
+		if o.fid != nil {
+			o.fid.dead = true
+		}
+	default:
+		w.fail("operation %d, %s, was refused with %v, for which there is no cause%s%s", o.id, name, e, o.fid.whereabouts(), o.fid2.whereabouts())
+	}
+	if o.makes != nil {
+		delete(o.s.fids, o.makes.num)
+	}
+	if o.typ == lib9p.TypeTclunk || o.typ == lib9p.TypeTremove {
+		delete(o.s.fids, o.fid.num)
+	}
+	if t, ok := o.msg.(*lib9p.Twalk); ok && len(t.Wname) == 1 && e.Number() == lib9p.ENOENT && len(o.execs) > 0 {
+		if o.fid.missed == nil {
+			o.fid.missed = make(map[string]int)
+		}
+		o.fid.missed[t.Wname[0]] = o.execs[len(o.execs)-1].at
+	}
+}
+
+// saying returns the execution that gave the reply m, the last if there are several.
+func (o *op) saying(m lib9p.Msg) *exec {
+	want, err := lib9p.Pack(o.s.w.replyDialect(o), 0, m)
+	if err != nil {
+		return nil
+	}
+	for i := len(o.execs) - 1; i >= 0; i-- {
+		r := o.execs[i].reply
+		if reflect.TypeOf(r) != reflect.TypeOf(m) {
+			if o.typ == lib9p.TypeTclunk && lib9p.ErrorOf(m) == nil {
+				return &o.execs[i]
+			}
+			continue
+		}
+		got, err := lib9p.Pack(o.s.w.replyDialect(o), 0, r)
+		if err == nil && bytes.Equal(got, want) {
+			return &o.execs[i]
+		}
+	}
+	return nil
+}
+
+func (w *world) replyDialect(o *op) lib9p.Dialect {
+	if o.typ == lib9p.TypeTversion {
+		return lib9p.P2000
+	}
+	return w.d
+}
+
+// local reports whether styxpersist may answer o with success by itself.
+func (w *world) local(o *op) bool {
+	switch m := o.msg.(type) {
+	case *lib9p.Tversion, *lib9p.Tclunk:
+		return true
+	case *lib9p.Tlock:
+		return m.LockType == lib9p.LockUnlock && o.s.deaths > 0
+	case *lib9p.Tread:
+		return o.fid.dir && o.s.deaths > 0
+	case *lib9p.Treaddir:
+		return o.s.deaths > 0
+	case *lib9p.Tremove: // another has removed it, or moved it, which looks the same
+		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
+	case *lib9p.Tunlinkat:
+		return o.inDoubt() && goneSince(o.fid.node, m.Name, o.issued)
+	}
+	return false
+}
+
+// goneSince reports whether dir has lost name since.
+func goneSince(dir *inode, name string, since int) bool {
+	e := dir.entries[name]
+	return e == nil || e.past[len(e.past)-1].at > since
+}
+
+// inDoubt reports whether o was sent on a connection that died.
+func (o *op) inDoubt() bool {
+	return slices.ContainsFunc(o.sent, func(c *sconn) bool { return c.dead })
+}
+
+// excused reports whether one of o's fids may have died.
+func (o *op) excused() bool {
+	for _, f := range [...]*cfid{o.fid, o.fid2} {
+		if f != nil && (f.dead || o.s.mayDie(f)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayDie reports whether a fid cannot be brought back to where it was, or styxpersist cannot know the way.
+func (s *session) mayDie(f *cfid) bool {
+	if s.deaths == 0 || f.born == s.deaths {
+		return false
+	}
+	if f.xmake || f.xattr {
+		return true
+	}
+	if len(f.locks) > 0 && len(s.w.sessions) > 1 {
+		return true
+	}
+	if f.node != nil && f.node.excl {
+		return true
+	}
+	return s.lost(f.via)
+}
+
+// lost reports whether the way through e is not as the session knows it.
+func (s *session) lost(e *entry) bool {
+	for ; e != nil; e = e.dir.up {
+		if e.gone != 0 || e.hazy || s.tangled(e) {
+			return true
+		}
+		for _, o := range e.moves {
+			if o == nil || o.s != s || o.outcome != succeeded {
+				return true
+			}
+		}
+		for i := 1; i < len(e.moves); i++ {
+			if e.moves[i].issued < e.moves[i-1].replied {
+				return true // which came last, only the server knows
+			}
+		}
+	}
+	return false
+}
+
+// tangled reports whether two requests about e's name were under way at once: the
+// order of their answers does not tell which was done last.
+func (s *session) tangled(e *entry) bool {
+	var about []*op
+	for _, o := range s.w.ops {
+		if o.s != s || !slices.ContainsFunc(e.past, func(p place) bool { return slices.Contains(o.names(), p.name) }) {
+			continue
+		}
+		if slices.ContainsFunc(about, func(p *op) bool { return p.replied == 0 || p.replied > o.issued }) {
+			return true
+		}
+		about = append(about, o)
+	}
+	return false
+}
+
+// judgeDoubt looks whether the doubt was needed.
+func (w *world) judgeDoubt(o *op) {
+	name := lib9p.TypeName(o.typ)
+	if !o.inDoubt() {
+		w.fail("operation %d, %s, was called undecided though it was never in doubt", o.id, name)
+		return
+	}
+	for _, c := range o.sent {
+		if c.dead && !c.fenced {
+			return
+		}
+	}
+	if w.changes-o.changes == o.effects() && !w.crowded(o) && w.provable(o) {
+		w.fail("operation %d, %s, was called undecided though it could be known (executed: %d)", o.id, name, o.effects())
+	}
+}
+
+// crowded reports whether another request about one of o's names was under way at the same time.
+func (w *world) crowded(o *op) bool {
+	mine := o.names()
+	for _, p := range w.ops {
+		if p == o || p.replied != 0 && p.replied < o.issued || !slices.ContainsFunc(p.names(), func(n string) bool { return slices.Contains(mine, n) }) {
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+// names returns the names that o may change.
+func (o *op) names() []string {
+	var l []string
+	if o.fid != nil && o.fid.via != nil {
+		for _, p := range o.fid.via.past {
+			l = append(l, p.name)
+		}
+	}
+	switch m := o.msg.(type) {
+	case *lib9p.Tcreate:
+		return []string{m.Name}
+	case *lib9p.Tlcreate:
+		return []string{m.Name}
+	case *lib9p.Tmkdir:
+		return []string{m.Name}
+	case *lib9p.Tsymlink:
+		return []string{m.Name}
+	case *lib9p.Tmknod:
+		return []string{m.Name}
+	case *lib9p.Tlink:
+		return []string{m.Name}
+	case *lib9p.Tunlinkat:
+		return []string{m.Name}
+	case *lib9p.Trenameat:
+		return []string{m.Oldname, m.Newname}
+	case *lib9p.Trename:
+		return append(l, m.Name)
+	case *lib9p.Twstat:
+		if m.Stat.Name != "" {
+			return append(l, m.Stat.Name)
+		}
+		return nil
+	case *lib9p.Tremove:
+		return l
+	case *lib9p.Tclunk:
+		if o.fid.rclose {
+			return l
+		}
+	}
+	return nil
+}
+
+// provable reports whether what has become of o can be found out behind a fence, where nobody else has changed anything.
+func (w *world) provable(o *op) bool {
+	done := o.effects() > 0
+	fresh := func(name string) bool { // nobody had the name, and styxpersist has seen that
+		if !done {
+			return o.fid.node.entries[name] == nil
+		}
+		at, ok := o.fid.missed[name]
+		if !ok {
+			return false
+		}
+		for _, e := range o.fid.node.ever {
+			for _, p := range e.past {
+				if p.dir == o.fid.node && p.name == name && p.at > at && p.at < o.issued {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	if o.flush != nil {
+		return false
+	}
+	switch m := o.msg.(type) {
+	case *lib9p.Tcreate:
+		return !done && o.fid.node.entries[m.Name] == nil
+	case *lib9p.Tmkdir:
+		return !done && o.fid.node.entries[m.Name] == nil
+	case *lib9p.Tlcreate:
+		return m.Flags&lib9p.LEXCL == 0 || !done && o.fid.node.entries[m.Name] == nil
+	case *lib9p.Tsymlink:
+		return fresh(m.Name)
+	case *lib9p.Tmknod:
+		return fresh(m.Name)
+	case *lib9p.Tlink:
+		return fresh(m.Name)
+	case *lib9p.Trename, *lib9p.Tremove:
+		return o.fid.via != nil && (done || o.fid.via.gone == 0)
+	case *lib9p.Twstat:
+		return true
+	case *lib9p.Trenameat:
+		return o.s.knows(o.fid.node, m.Oldname, o)
+	case *lib9p.Tunlinkat:
+		return done || o.s.knows(o.fid.node, m.Name, o)
+	case *lib9p.Twrite:
+		if !o.fid.appends(w.d) {
+			return o.fid.regular
+		}
+		return false
+	case *lib9p.Tclunk:
+		return true
+	}
+	return true
+}
+
+// knows reports whether a fid of the session keeps alive what it knows of name in dir.
+func (s *session) knows(dir *inode, name string, o *op) bool {
+	for _, f := range s.fids {
+		if f.ready && f.via != nil && f.via.gone == 0 && len(f.via.moves) == 0 && f.via.dir == dir && f.via.name == name {
+			return true
+		}
+	}
+	return false
+}
