@@ -213,11 +213,16 @@ func TestTerminated(t *testing.T) {
 			c := start(t, "-f", s.addr, t.TempDir())
 			c.mounted(t)
 			if name == "TERM" { // also when it is in use
-				busy := exec.Command("sleep", "1000")
-				busy.Dir = c.dir
+				// Not by exec's Dir: our runtime would stand still while the folder is asked for.
+				busy := exec.Command("sh", "-c", `cd "$1" && echo there && exec sleep 1000`, "sh", c.dir)
+				out, err := busy.StdoutPipe()
+				must(t, err)
 				must(t, busy.Start())
 				defer busy.Wait()
 				defer busy.Process.Kill()
+				if _, err := out.Read(make([]byte, 10)); err != nil {
+					t.Error(err)
+				}
 			}
 			must(t, c.Process.Signal(sig))
 			c.succeeds(t)

@@ -82,11 +82,16 @@ func TestUnmount(t *testing.T) {
 func TestBusy(t *testing.T) {
 	dir := t.TempDir()
 	s := mounted(t, dir)
-	busy := exec.Command("cat")
-	busy.Dir = dir
+	// Not by exec's Dir: our runtime would stand still while the folder is asked for.
+	busy := exec.Command("sh", "-c", `cd "$1" && echo there && exec cat`, "sh", dir)
 	in, err := busy.StdinPipe()
 	must(t, err)
+	out, err := busy.StdoutPipe()
+	must(t, err)
 	must(t, busy.Start())
+	if _, err := out.Read(make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
 	if out := says(t, dir); !strings.Contains(out, "in use") {
 		t.Errorf("it says %q", out)
 	}

@@ -32,8 +32,7 @@ func TestData(t *testing.T) {
 		if back := got(os.ReadFile(r.path("f")))(t); !bytes.Equal(back, data) {
 			t.Errorf("%d other bytes are read", len(back))
 		}
-		f := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-		defer f.Close()
+		f := open(t, r.path("f"), os.O_RDWR, 0)
 		copy(data[1<<20:], "in the middle")
 		got(f.WriteAt([]byte("in the middle"), 1<<20))(t)
 		piece := make([]byte, 2<<20)
@@ -50,8 +49,7 @@ func TestData(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	each(t, dialects, func(t *testing.T, r *rig) {
-		f := got(os.OpenFile(r.path("f"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))(t)
-		defer f.Close()
+		f := open(t, r.path("f"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		got(f.WriteAt([]byte("end"), 1<<20))(t)
 		hole := make([]byte, 100)
 		got(f.ReadAt(hole, 1<<19))(t)
@@ -72,7 +70,7 @@ func TestSizes(t *testing.T) {
 		size(10)
 		must(t, os.Truncate(r.path("f"), 5000))
 		size(5000)
-		g := got(os.OpenFile(r.path("f"), os.O_WRONLY|os.O_TRUNC, 0))(t)
+		g := open(t, r.path("f"), os.O_WRONLY|os.O_TRUNC, 0)
 		size(0)
 		got(g.Write([]byte("anew")))(t)
 		must(t, g.Close())
@@ -83,14 +81,14 @@ func TestSizes(t *testing.T) {
 // Two programs append to one file: neither overwrites the other.
 func TestAppend(t *testing.T) {
 	each(t, dialects[:2], func(t *testing.T, r *rig) {
-		open := func() *os.File {
-			return got(os.OpenFile(r.path("log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644))(t)
+		appending := func() *os.File {
+			return open(t, r.path("log"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 		}
-		a, b := open(), open()
+		a, b := appending(), appending()
 		var want []byte
 		for i := range 50 {
 			// Behind the kernel's back the file has become longer, too.
-			there := got(os.OpenFile(filepath.Join(r.host, "log"), os.O_WRONLY|os.O_APPEND, 0))(t)
+			there := open(t, filepath.Join(r.host, "log"), os.O_WRONLY|os.O_APPEND, 0)
 			for j, f := range []*os.File{a, b, there} {
 				line := fmt.Appendf(nil, "%d by %d\n", i, j)
 				got(f.Write(line))(t)
@@ -120,13 +118,12 @@ func TestCreate(t *testing.T) {
 			t.Fatal(err)
 		}
 		must(t, os.WriteFile(filepath.Join(r.host, "late"), []byte("kept"), 0o600))
-		f := got(os.OpenFile(r.path("late"), os.O_CREATE|os.O_RDWR, 0o600))(t)
-		defer f.Close()
+		f := open(t, r.path("late"), os.O_CREATE|os.O_RDWR, 0o600)
 		if data := got(io.ReadAll(f))(t); string(data) != "kept" {
 			t.Errorf("opening with O_CREAT has made %q of it", data)
 		}
 		// A file that its own mode forbids to write, but not to him who makes it.
-		w := got(os.OpenFile(r.path("once"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o400))(t)
+		w := open(t, r.path("once"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o400)
 		got(w.Write([]byte("written")))(t)
 		must(t, w.Truncate(5))
 		must(t, w.Close())
@@ -146,7 +143,6 @@ func mapPart(args []string) int {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
 		if err := f.Truncate(mapSize); err != nil {
 			return err
 		}

@@ -80,19 +80,20 @@ func (b *bridge) spared(ctx context.Context, n, dir *node, hidden string, rename
 
 // unhide has a hidden file removed when nobody has it open. bridge.mu is held.
 func (b *bridge) unhide(n *node) {
-	if !n.hidden || len(n.handles) > 0 {
+	if !n.hidden || n.leaving || len(n.handles) > 0 {
 		return
 	}
-	n.hidden = false
 	i := slices.IndexFunc(n.places, func(p place) bool { return strings.HasPrefix(p.name, hiddenPrefix) })
 	if i < 0 {
 		return
 	}
+	n.leaving = true
 	at := n.places[i]
 	b.late.Go(func() { b.removeName(context.Background(), at.dir, at.name, false) })
 }
 
-// expose removes the hidden files from a directory that is to be removed, and reports whether there were any.
+// expose removes the hidden files from a directory that is to be removed, those too that are being removed already, and
+// reports whether there were any.
 func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
 	b.mu.Lock()
 	var names []string
@@ -100,7 +101,7 @@ func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
 	if folder != nil {
 		for name, n := range folder.children {
 			if n.hidden && strings.HasPrefix(name, hiddenPrefix) {
-				n.hidden = false
+				n.leaving = true
 				names = append(names, name)
 			}
 		}

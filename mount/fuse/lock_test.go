@@ -33,6 +33,8 @@ type actor struct {
 	out *bufio.Reader
 }
 
+// play starts an actor. No file of a mount may be open then: between fork and exec the runtime stands still, and a
+// file that is closed there asks a question.
 func play(t *testing.T, part string, args ...string) *actor {
 	t.Helper()
 	a := &actor{Cmd: exec.Command("/proc/self/exe", args...)}
@@ -49,6 +51,12 @@ func play(t *testing.T, part string, args ...string) *actor {
 	return a
 }
 
+// tell writes a line to the actor.
+func (a *actor) tell(t *testing.T, line string) {
+	t.Helper()
+	got(io.WriteString(a.in, line+"\n"))(t)
+}
+
 // hears waits for a line of the actor's.
 func (a *actor) hears(t *testing.T, want string) {
 	t.Helper()
@@ -61,9 +69,11 @@ func (a *actor) hears(t *testing.T, want string) {
 // whole is the lock of a whole file.
 func whole(kind int16) *unix.Flock_t { return &unix.Flock_t{Type: kind} }
 
-// lockPart locks a file, says so, and holds the lock until its input ends. With "close" it
-// closes another descriptor of the file then and stays.
+// lockPart locks a file when it is told to, says so, and holds the lock until its input ends. Told "close" it
+// closes another descriptor of the file and stays.
 func lockPart(args []string) int {
+	in := bufio.NewReader(os.Stdin)
+	in.ReadString('\n')
 	f, err := os.OpenFile(args[0], os.O_RDWR, 0)
 	if err == nil && args[1] == "flock" {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
@@ -75,7 +85,6 @@ func lockPart(args []string) int {
 		return 1
 	}
 	fmt.Println("locked")
-	in := bufio.NewReader(os.Stdin)
 	if line, _ := in.ReadString('\n'); line == "close\n" {
 		g, err := os.Open(args[0])
 		if err == nil {
@@ -90,11 +99,10 @@ func lockPart(args []string) int {
 func TestLock(t *testing.T) {
 	r := mountHost(t, lib9p.L)
 	must(t, os.WriteFile(r.path("f"), make([]byte, 100), 0o600))
-	f := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-	defer f.Close()
+	other, waiter := play(t, "lock", r.path("f"), "fcntl"), play(t, "lock", r.path("f"), "fcntl")
+	f := open(t, r.path("f"), os.O_RDWR, 0)
 	try := func() error { return unix.FcntlFlock(f.Fd(), unix.F_SETLK, whole(unix.F_WRLCK)) }
-
-	other := play(t, "lock", r.path("f"), "fcntl")
+	other.tell(t, "lock")
 	other.hears(t, "locked")
 	if err := try(); !errors.Is(err, unix.EAGAIN) {
 		t.Errorf("a lock that another has: %v", err)
@@ -105,12 +113,12 @@ func TestLock(t *testing.T) {
 		t.Errorf("the lock in the way is %+v, not of %d", who, other.Process.Pid)
 	}
 	// By the rules a process loses its locks on a file when it closes any descriptor of it.
-	got(io.WriteString(other.in, "close\n"))(t)
+	other.tell(t, "close")
 	other.hears(t, "closed <nil>")
 	must(t, try())
 
 	// Who waits gets the lock when it is free.
-	waiter := play(t, "lock", r.path("f"), "fcntl")
+	waiter.tell(t, "lock")
 	must(t, unix.FcntlFlock(f.Fd(), unix.F_SETLK, whole(unix.F_UNLCK)))
 	waiter.hears(t, "locked")
 	// With the process its locks go.
@@ -122,10 +130,8 @@ func TestLock(t *testing.T) {
 func TestLockRanges(t *testing.T) {
 	r := mountHost(t, lib9p.L)
 	must(t, os.WriteFile(r.path("f"), make([]byte, 100), 0o600))
-	a := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-	defer a.Close()
-	b := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-	defer b.Close()
+	a := open(t, r.path("f"), os.O_RDWR, 0)
+	b := open(t, r.path("f"), os.O_RDWR, 0)
 	// Locks of open files, not of the process.
 	lock := func(f *os.File, kind int16, start, length int64) error {
 		return unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: start, Len: length})
@@ -152,9 +158,9 @@ func TestFlock(t *testing.T) {
 	r := mountHost(t, lib9p.L)
 	must(t, os.WriteFile(r.path("f"), nil, 0o600))
 	other := play(t, "lock", r.path("f"), "flock")
+	other.tell(t, "lock")
 	other.hears(t, "locked")
-	f := got(os.Open(r.path("f")))(t)
-	defer f.Close()
+	f := open(t, r.path("f"), os.O_RDONLY, 0)
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EAGAIN) {
 		t.Errorf("a lock that another has: %v", err)
 	}
@@ -168,9 +174,9 @@ func TestLocalLock(t *testing.T) {
 	r := mountHost(t, lib9p.P2000)
 	must(t, os.WriteFile(r.path("f"), nil, 0o600))
 	other := play(t, "lock", r.path("f"), "fcntl")
+	other.tell(t, "lock")
 	other.hears(t, "locked")
-	f := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-	defer f.Close()
+	f := open(t, r.path("f"), os.O_RDWR, 0)
 	if err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, whole(unix.F_WRLCK)); !errors.Is(err, unix.EAGAIN) {
 		t.Errorf("a lock that another has: %v", err)
 	}

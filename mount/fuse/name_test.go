@@ -20,8 +20,7 @@ func TestNames(t *testing.T) {
 		must(t, os.MkdirAll(r.path("a", "b", "c"), 0o755))
 		must(t, os.WriteFile(r.path("a", "b", "c", "f"), []byte("deep"), 0o644))
 		// What is below a directory follows it.
-		f := got(os.Open(r.path("a", "b", "c", "f")))(t)
-		defer f.Close()
+		f := open(t, r.path("a", "b", "c", "f"), os.O_RDONLY, 0)
 		must(t, os.Rename(r.path("a"), r.path("z")))
 		if data := got(os.ReadFile(r.path("z", "b", "c", "f")))(t); string(data) != "deep" {
 			t.Errorf("read %q", data)
@@ -95,7 +94,7 @@ func TestMove(t *testing.T) {
 func TestRemoveOpen(t *testing.T) {
 	each(t, dialects, func(t *testing.T, r *rig) {
 		must(t, os.Mkdir(r.path("d"), 0o755))
-		f := got(os.OpenFile(r.path("d", "f"), os.O_RDWR|os.O_CREATE, 0o600))(t)
+		f := open(t, r.path("d", "f"), os.O_RDWR|os.O_CREATE, 0o600)
 		must(t, os.Remove(r.path("d", "f")))
 		got(f.Write([]byte("still here")))(t)
 		fi := got(f.Stat())(t)
@@ -135,7 +134,7 @@ func TestRemoveOpen(t *testing.T) {
 func TestRenameOverOpen(t *testing.T) {
 	r := mountHost(t, lib9p.L)
 	must(t, os.WriteFile(r.path("f"), []byte("old"), 0o600))
-	f := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
+	f := open(t, r.path("f"), os.O_RDWR, 0)
 	must(t, os.WriteFile(r.path("g"), []byte("new one"), 0o600))
 	must(t, os.Rename(r.path("g"), r.path("f")))
 	if data := got(os.ReadFile(r.path("f")))(t); string(data) != "new one" {
@@ -175,8 +174,7 @@ func TestLinks(t *testing.T) {
 	// What is written by one name is read by another at once, also by one that was open before.
 	files := make(map[string]*os.File)
 	for _, name := range []string{"a", "b", "c"} {
-		files[name] = got(os.OpenFile(r.path(name), os.O_RDWR, 0))(t)
-		defer files[name].Close()
+		files[name] = open(t, r.path(name), os.O_RDWR, 0)
 		got(files[name].ReadAt(make([]byte, 3), 0))(t)
 	}
 	got(files["b"].WriteAt([]byte("two"), 0))(t)

@@ -22,6 +22,7 @@ type node struct {
 	fid      *ref             // stands on it unopened; nil: walk when there is need
 	handles  []*handle        // open on it
 	hidden   bool             // it was removed while open; see hidden.go
+	leaving  bool             // and its hidden name is being removed
 	seen     seen
 }
 

@@ -75,8 +75,7 @@ func TestForget(t *testing.T) {
 func TestHeal(t *testing.T) {
 	r := mountHost(t, lib9p.L)
 	must(t, os.WriteFile(r.path("f"), []byte("healthy"), 0o644))
-	f := got(os.OpenFile(r.path("f"), os.O_RDWR, 0))(t)
-	defer f.Close()
+	f := open(t, r.path("f"), os.O_RDWR, 0)
 	kill := func() {
 		r.b.mu.Lock()
 		defer r.b.mu.Unlock()
