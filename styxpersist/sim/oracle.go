@@ -117,7 +117,7 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 		return
 	}
 	name := lib9p.TypeName(o.typ)
-	if o.late && o.effects() > 1 && !w.undone(o) {
+	if o.late && o.effects() > 1 && !w.meddled(o, o.execs[0].at) {
 		w.fail("executed twice: operation %d, %s", o.id, name)
 	}
 	if o.replied == 0 {
@@ -137,16 +137,16 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	}
 }
 
-// undone reports whether another session may have undone what o did before it was done again: of that
-// nobody can tell styxpersist.
-func (w *world) undone(o *op) bool {
+// meddled reports whether another session has changed one of the names that o is about, since the
+// moment given. Of that nobody can tell styxpersist.
+func (w *world) meddled(o *op, since int) bool {
 	mine := o.names()
 	for _, p := range w.ops {
 		if p.s == o.s || !slices.ContainsFunc(p.names(), func(n string) bool { return slices.Contains(mine, n) }) {
 			continue
 		}
 		for _, x := range p.execs {
-			if x.eff && x.at > o.execs[0].at {
+			if x.eff && x.at > since {
 				return true
 			}
 		}
