@@ -2,7 +2,6 @@ package styxpersist
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -12,35 +11,6 @@ import (
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
-
-// A rootWay is a root on one connection: a fid attached there that
-// the session walks from and never gives to the client.
-type rootWay struct {
-	ready chan struct{} // closed when sfid or err is there
-	sfid  uint32
-	err   error
-}
-
-// root returns the root of an attach, a new one where there is none like it.
-func (s *session) root(uname, aname string, nuname uint32) *root {
-	for _, r := range s.roots {
-		if r.uname == uname && r.aname == aname && r.nuname == nuname {
-			return r
-		}
-	}
-	r := &root{uname: uname, aname: aname, nuname: nuname}
-	s.roots = append(s.roots, r)
-	return r
-}
-
-// supersede gives the place of old, whose attach leads to another tree now, to a new root.
-// Fids of the old one keep it: should its tree come back, so do they.
-func (s *session) supersede(old *root) *root {
-	r := &root{uname: old.uname, aname: old.aname, nuname: old.nuname}
-	s.roots[slices.Index(s.roots, old)] = r
-	old.top.drop()
-	return r
-}
 
 // resume makes srv the session's connection and starts bringing back what is needed first:
 // open files, and what requests wait for. The rest comes when it is used, or in the background.
@@ -365,114 +335,11 @@ func (s *session) reachXattr(srv *server, sfid uint32, w wayTo) (uint32, error) 
 	return to, nil
 }
 
-// way returns the session's own fid of root r on srv, attaching where that has not been done.
-func (s *session) way(srv *server, r *root) (uint32, error) {
-	s.mu.Lock()
-	w := srv.roots[r]
-	if w == nil {
-		w = &rootWay{ready: make(chan struct{}), sfid: srv.newSfid()}
-		srv.roots[r] = w
-		s.mu.Unlock()
-		w.err = s.attach(srv, r, w.sfid)
-		if w.err != nil {
-			s.mu.Lock()
-			delete(srv.roots, r) // the next who needs it tries again
-			s.mu.Unlock()
-		}
-		close(w.ready)
-		return w.sfid, w.err
-	}
-	s.mu.Unlock()
-	select {
-	case <-w.ready:
-		return w.sfid, w.err
-	case <-srv.ctx.Done():
-		return 0, errGone
-	}
-}
-
-func (s *session) attach(srv *server, r *root, sfid uint32) error {
-	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
-	defer cancel()
-	m, err := srv.call(ctx, &lib9p.Tattach{Fid: sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
-	if ctx.Err() != nil && srv.ctx.Err() == nil {
-		srv.conn.Close() // a server that negotiates and says nothing more is none
-	}
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.top != nil && !sameFile(m.(*lib9p.Rattach).Qid, r.top.qid) {
-		srv.discard(sfid)
-		return errReplaced
-	}
-	return nil
-}
-
 // drop has an sfid clunked that is not needed any more.
 func (srv *server) drop(sfid uint32) {
 	srv.s.mu.Lock()
 	srv.discard(sfid)
 	srv.s.mu.Unlock()
-}
-
-// Why a fid cannot come back, beside what the server says.
-var (
-	errRemoved  = errors.New("it was removed")
-	errReplaced = errors.New("another file has its name")
-)
-
-// A rootError says that the tree itself could not be attached.
-type rootError struct{ err error }
-
-func (e *rootError) Error() string { return "attach: " + e.err.Error() }
-func (e *rootError) Unwrap() error { return e.err }
-
-// number returns the errno of a server's refusal, and 0 for another error.
-func number(err error) lib9p.Errno {
-	if e, ok := errors.AsType[*lib9p.Error](err); ok {
-		return e.Number()
-	}
-	return 0
-}
-
-// passing reports whether a server's refusal may pass by itself.
-func passing(err error) bool {
-	switch number(err) {
-	case lib9p.EMFILE, lib9p.ENFILE, lib9p.ENOMEM, lib9p.EINTR:
-		return true
-	}
-	return errors.Is(err, context.DeadlineExceeded)
-}
-
-func isBusy(err error) bool {
-	n := number(err)
-	return n == lib9p.EBUSY || n == lib9p.EAGAIN || n == lib9p.ETXTBSY
-}
-
-func isNotFound(err error) bool { return number(err) == lib9p.ENOENT }
-
-// isGoneAway reports whether err may come of a name that was just changed.
-func isGoneAway(err error) bool {
-	return isNotFound(err) || err == errReplaced || number(err) == lib9p.ENOTDIR
-}
-
-// deathOf returns what a fid answers that could not be brought back because of err. A file that was only looked at answers
-// that it is not there, upon which Linux looks again; an open one is stale.
-func deathOf(f *fid, err error) *lib9p.Error {
-	_, lostTree := errors.AsType[*rootError](err)
-	switch {
-	case f.role == roleXattrR:
-		return errIO
-	case lostTree:
-		return errStale // no name in it says anything
-	case err == errLockGone:
-		return errLockLost
-	case !f.open && (isGoneAway(err) || err == errRemoved):
-		return errNotFound
-	}
-	return errStale
 }
 
 // isDir reports whether qid is a directory's.

@@ -1,0 +1,65 @@
+package styxpersist
+
+import (
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// learnWrite keeps account of a file's length.
+func (s *session) learnWrite(r *request, count uint64) {
+	if r.fid.role != roleFile {
+		return
+	}
+	n := r.fid.node
+	n.changed = s.seq
+	if s.appends(r.fid) {
+		n.length += count
+		return
+	}
+	n.length = max(n.length, r.frame.U64(lib9p.OffOffset)+count)
+	if n.writing > 1 {
+		n.lengthKnown = false
+	}
+}
+
+func (s *session) learnAttr(r *request, f lib9p.Frame) {
+	const offMode, offSize = lib9p.OffBody + 8 + lib9p.QidSize, lib9p.OffBody + 8 + lib9p.QidSize + 12 + 16
+	n := r.fid.node
+	if r.fid.role != roleFile {
+		return
+	}
+	valid := f.U64(lib9p.OffBody)
+	if valid&lib9p.GetMode != 0 {
+		n.kind = kindOfMode(f.U32(offMode))
+	}
+	if valid&lib9p.GetSize != 0 {
+		s.learnLength(r, f.U64(offSize))
+	}
+}
+
+func (s *session) learnStat(r *request, f lib9p.Frame) {
+	if r.fid.role != roleFile {
+		return
+	}
+	_, m, err := lib9p.Unpack(s.d, f)
+	if err != nil {
+		return
+	}
+	st := &m.(*lib9p.Rstat).Stat
+	if k := kindOfStat(st); k != kindUnknown {
+		r.fid.node.kind = k
+	}
+	s.learnLength(r, st.Length)
+}
+
+// lengthUnknown takes in that a file's length may have been changed.
+func (s *session) lengthUnknown(n *node) {
+	n.lengthKnown, n.changed = false, s.seq
+}
+
+// learnLength takes a length that the server told, unless a write is under way
+// or has been answered since it was asked for: it may or may not count that.
+func (s *session) learnLength(r *request, length uint64) {
+	n := r.fid.node
+	n.length = length
+	n.lengthKnown = n.writing == 0 && r.seq > n.changed
+}

@@ -1,0 +1,76 @@
+package styxpersist
+
+import "github.com/styxkit/styxkit/styxpersist/internal/mutate"
+
+// learnRenameat takes in a rename that the server has done, of a file that the session may not have seen.
+func (s *session) learnRenameat(r *request, from *node, old string, to *node, name string) {
+	if n := from.children[old]; n != nil {
+		s.move(n, to, name)
+		return
+	}
+	from.renamed = s.seq
+	s.named(to, name)
+	from.root.moved(moveNote{from: from, name: old, to: to, as: name, seq: s.seq})
+	// The file itself was never seen; what it took the place of is gone. What was first seen
+	// there while the rename was under way may be the file itself; its qid will tell.
+	if n := to.children[name]; n != nil && n.seen < r.seq {
+		n.vanish()
+	}
+}
+
+// named takes in that something new has name in dir.
+func (s *session) named(dir *node, name string) {
+	dir.renamed = s.seq
+	delete(dir.absent, name)
+}
+
+// unlinked takes in that n was removed.
+func (s *session) unlinked(n *node) {
+	if n.parent != nil {
+		n.parent.renamed = s.seq
+	}
+	n.vanish()
+}
+
+// move takes in that n was renamed.
+func (s *session) move(n, dir *node, name string) {
+	if mutate.Has(mutate.RenameOne) {
+		return
+	}
+	if n.parent != nil {
+		n.parent.renamed = s.seq
+	}
+	dir.renamed = s.seq
+	if old := dir.children[name]; old != nil && old != n && sameFile(old.qid, n.qid) {
+		// A walk has found the file in its new place before the rename had its answer, or the two are links to one file.
+		s.merge(old, n)
+	}
+	if n.parent != nil {
+		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name, seq: s.seq})
+	}
+	n.move(dir, name)
+}
+
+// merge makes the fids of old n's, which is the same file by another name.
+func (s *session) merge(old, n *node) {
+	old.hold()
+	for _, f := range s.fids {
+		if f.node == old {
+			f.setNode(n)
+		}
+	}
+	if n.kind == kindUnknown {
+		n.kind = old.kind
+	}
+	n.lengthKnown = false
+	for name, c := range old.children {
+		switch there := n.children[name]; {
+		case there != nil && sameFile(there.qid, c.qid):
+			s.merge(c, there)
+		case there == nil:
+			c.move(n, name)
+		}
+	}
+	old.vanish()
+	old.drop()
+}
