@@ -47,7 +47,7 @@ fuzz:V:
 #: sim        play random histories against styxpersist until stopped, other ones each time
 sim:V:
 	first=${FIRST:-$(date +%s)000}
-	go test -c -o sim.test ./styxpersist/sim
+	go test -tags sim -c -o sim.test ./styxpersist/sim
 	trap 'rm -f sim.test' EXIT
 	while ./sim.test -test.run=TestHistories -test.timeout=0 -first=$first -histories=10000; do
 		first=$((first + 10000))

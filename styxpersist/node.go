@@ -206,7 +206,7 @@ func (n *node) walk(name string, qid lib9p.Qid, seq uint64) *node {
 		switch {
 		case n.parent == nil && sameFile(n.qid, qid):
 			return n
-		case n.parent != nil && !n.gone && sameFile(n.parent.qid, qid):
+		case n.parent != nil && sameFile(n.parent.qid, qid): // also out of a directory that was removed
 			return n.parent
 		case sameFile(n.root.top.qid, qid): // n was moved, by somebody else
 			return n.root.top

@@ -1,3 +1,5 @@
+//go:build sim || mutate
+
 package sim
 
 import (
@@ -85,6 +87,6 @@ func report(t *testing.T, h History) {
 	}
 	small := shrink(h, func(h History) string { return play(t, h).kind })
 	w := play(t, small)
-	t.Logf("play it again with: go test ./styxpersist/sim -run TestSeed -seed %d -dialect %s -v", h.Seed, map[lib9p.Dialect]string{lib9p.L: "L", lib9p.P2000: "2000"}[h.Dialect])
+	t.Logf("play it again with: go test -tags sim ./styxpersist/sim -run TestSeed -seed %d -dialect %s -v", h.Seed, map[lib9p.Dialect]string{lib9p.L: "L", lib9p.P2000: "2000"}[h.Dialect])
 	t.Logf("with %d slots instead of %d: %v\n%s", small.Slots-len(small.Skip), h.Slots, w.err, w.Trace())
 }
