@@ -89,7 +89,13 @@ func (b *bridge) unhide(n *node) {
 	}
 	n.leaving = true
 	at := n.places[i]
-	b.late.Go(func() { b.removeName(context.Background(), at.dir, at.name, false) })
+	b.late.Go(func() {
+		b.removeName(context.Background(), at.dir, at.name, false)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		n.hidden, n.leaving = false, false
+		b.reap(n)
+	})
 }
 
 // expose removes the hidden files from a directory that is to be removed, those too that are being removed already, and
@@ -101,7 +107,6 @@ func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
 	if folder != nil {
 		for name, n := range folder.children {
 			if n.hidden && strings.HasPrefix(name, hiddenPrefix) {
-				n.leaving = true
 				names = append(names, name)
 			}
 		}
@@ -124,9 +129,16 @@ func (b *bridge) isHidden(dir *node, name string) bool {
 	return n != nil && n.hidden
 }
 
-// finish waits a moment for what is left to be removed.
+// finish removes what is hidden when the kernel has gone, which does not say of every file that it is closed. It
+// waits a moment for that.
 func (b *bridge) finish() {
 	const patience = 2 * time.Second
+	b.mu.Lock()
+	for _, n := range b.nodes {
+		n.handles = nil
+		b.unhide(n)
+	}
+	b.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		b.late.Wait()

@@ -306,7 +306,7 @@ func (b *bridge) Forget(id, lookups uint64) {
 
 // reap drops n when nobody needs it any more: neither the kernel nor a handle nor a node in it. bridge.mu is held.
 func (b *bridge) reap(n *node) {
-	if n == b.root || n.lookups > 0 || len(n.children) > 0 || len(n.handles) > 0 || b.nodes[n.id] != n {
+	if n == b.root || n.lookups > 0 || len(n.children) > 0 || len(n.handles) > 0 || n.leaving || b.nodes[n.id] != n {
 		return
 	}
 	delete(b.nodes, n.id)

@@ -99,6 +99,12 @@ func waitPart(args []string) int {
 	return 0
 }
 
+// signal sends a signal to the thread that waits, and to no other that might take it.
+func (a *actor) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	must(t, unix.Tgkill(a.Process.Pid, a.Process.Pid, sig))
+}
+
 // asking waits until the kernel's question is there.
 func (r *rig) asking() {
 	c := r.b.calls
@@ -119,7 +125,7 @@ func TestHarmlessSignal(t *testing.T) {
 	p := play(t, "wait", r.path("f"))
 	p.hears(t, "ready")
 	r.asking()
-	must(t, p.Process.Signal(unix.SIGUSR1))
+	p.signal(t, unix.SIGUSR1)
 	if v.first() {
 		t.Error("a handled SIGUSR1 ends the call")
 	}
@@ -133,7 +139,7 @@ func TestHandledInterrupt(t *testing.T) {
 	p := play(t, "wait", r.path("f"))
 	p.hears(t, "ready")
 	r.asking()
-	must(t, p.Process.Signal(unix.SIGINT))
+	p.signal(t, unix.SIGINT)
 	p.hears(t, unix.EINTR.Error())
 	if !v.first() {
 		t.Error("the call was first let wait")
