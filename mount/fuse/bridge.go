@@ -25,6 +25,7 @@ type bridge struct {
 	owners  *owners
 	late    sync.WaitGroup // removals of hidden files
 	dotL    bool           // the dialect is 9P2000.L; immutable
+	refresh func(uint64)   // has the kernel ask anew for the attributes of a node; immutable
 
 	mu          sync.Mutex // guards what follows and nodes
 	nodes       map[uint64]*node
@@ -42,6 +43,7 @@ func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
 		RawFileSystem: gofuse.NewDefaultRawFileSystem(),
 		opt:           opt,
 		calls:         calls,
+		refresh:       func(uint64) {},
 		owners:        newOwners(),
 		dotL:          root.Conn().Dialect() == lib9p.L,
 		last:          gofuse.FUSE_ROOT_ID,
@@ -119,7 +121,8 @@ func (b *bridge) entry(out *gofuse.EntryOut, n *node, a *lib9p.Rgetattr) {
 	b.attr(&out.Attr, a)
 }
 
-// Lookup tells what name is. That it is nothing is an answer that the kernel keeps as well.
+// Lookup tells what name is. That it is nothing is for the moment only: were the kernel to keep that, it would go on
+// to do so after a creation of which nobody knows whether it was done.
 func (b *bridge) Lookup(interrupt <-chan struct{}, h *gofuse.InHeader, name string, out *gofuse.EntryOut) gofuse.Status {
 	c := b.calls.begin(interrupt, h)
 	defer c.end()
@@ -128,10 +131,6 @@ func (b *bridge) Lookup(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 		return status(errStale)
 	}
 	n, a, err := b.find(c, dir, name)
-	if number(err) == lib9p.ENOENT {
-		out.SetEntryTimeout(validity)
-		return gofuse.OK
-	}
 	if err != nil {
 		return status(err)
 	}

@@ -31,21 +31,24 @@ func (b *bridge) inUse(dir *node, name string) *node {
 	return n
 }
 
-// hide takes a name from an open file and reports whether that was right to do and could be done.
-func (b *bridge) hide(ctx context.Context, dir *node, name string) bool {
+// hide takes a name from an open file and reports whether that was right to do and could be done. The error is for
+// the case that nobody knows.
+func (b *bridge) hide(ctx context.Context, dir *node, name string) (done bool, err error) {
 	n := b.inUse(dir, name)
 	if n == nil {
-		return false
+		return false, nil
 	}
 	hidden := hiddenName()
-	if b.rename(ctx, dir, name, dir, hidden) != nil {
-		return false
+	if err := b.rename(ctx, dir, name, dir, hidden); number(err) == lib9p.EIO {
+		return false, err
+	} else if err != nil {
+		return false, nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n.hidden = true
 	b.unhide(n)
-	return true
+	return true, nil
 }
 
 // spare gives an open file, whose name is about to become another's, a hidden name beside. The one name is

@@ -86,8 +86,10 @@ func (b *bridge) remove(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 	if dir == nil {
 		return status(errStale)
 	}
-	if !folder && b.hide(c, dir, name) {
-		return gofuse.OK
+	if !folder {
+		if hidden, err := b.hide(c, dir, name); hidden || err != nil {
+			return status(err)
+		}
 	}
 	err := b.removeName(c, dir, name, folder)
 	if folder && number(err) == lib9p.ENOTEMPTY && b.expose(c, dir, name) {
@@ -99,6 +101,7 @@ func (b *bridge) remove(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 // removeName has the server remove a name.
 func (b *bridge) removeName(ctx context.Context, dir *node, name string, folder bool) error {
 	err := b.on(ctx, dir, true, func(d *client.Fid) error { return b.dialect.remove(ctx, d, name, folder) })
+	b.doubted(err, dir, name)
 	if err == nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -133,6 +136,8 @@ func (b *bridge) rename(ctx context.Context, dir *node, name string, newdir *nod
 			return b.dialect.rename(ctx, d, name, e, newname, dir == newdir)
 		})
 	})
+	b.doubted(err, dir, name)
+	b.doubted(err, newdir, newname)
 	if err == nil {
 		b.moved(dir, name, newdir, newname)
 	}

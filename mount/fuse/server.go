@@ -87,6 +87,7 @@ func (s *Server) start(root *client.Fid, opt Options) error {
 		ExtraCapabilities: gofuse.CAP_ATOMIC_O_TRUNC | gofuse.CAP_READDIRPLUS_AUTO | gofuse.CAP_ASYNC_DIO |
 			gofuse.CAP_HANDLE_KILLPRIV_V2 | gofuse.CAP_DIRECT_IO_ALLOW_MMAP,
 	})
+	s.b.refresh = func(id uint64) { s.fuse.InodeNotify(id, -1, 0) }
 	return err
 }
 
