@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
@@ -62,4 +63,16 @@ func lost(err error, named bool) bool {
 func unsupported(err error) bool {
 	n := number(err)
 	return n == lib9p.EOPNOTSUPP || n == lib9p.ENOSYS
+}
+
+// doubt is what a change of names ends with. EIO can mean that nobody knows whether it was made, as when a server has died over
+// it. The program will look, so it hears of that when the kernel has ceased to believe what it has known of the names.
+func doubt(ctx context.Context, err error) gofuse.Status {
+	if number(err) == lib9p.EIO {
+		select {
+		case <-time.After(validity):
+		case <-ctx.Done():
+		}
+	}
+	return status(err)
 }

@@ -237,7 +237,7 @@ func (b *bridge) Create(interrupt <-chan struct{}, in *gofuse.CreateIn, name str
 		return err
 	})
 	if err != nil {
-		return status(err)
+		return doubt(c, err)
 	}
 	a, valid := brandNew(f, in), time.Duration(0)
 	if flags&(lib9p.LEXCL|lib9p.LTRUNC) == 0 {
