@@ -14,6 +14,7 @@ type Point struct {
 	Dir    string
 	Type   string // fuse.styx, 9p
 	Source string
+	Device string // major:minor, as /sys/class/bdi has it
 }
 
 // Points returns the mounts of this process's name space, in the order in which they were made. It asks
@@ -29,7 +30,7 @@ func Points() ([]Point, error) {
 		before, after, ok := strings.Cut(line, " - ")
 		f, g := strings.Fields(before), strings.Fields(after)
 		if ok && len(f) > 4 && len(g) > 1 {
-			list = append(list, Point{Dir: unescape(f[4]), Type: g[0], Source: unescape(g[1])})
+			list = append(list, Point{Dir: unescape(f[4]), Type: g[0], Source: unescape(g[1]), Device: f[2]})
 		}
 	}
 	return list, nil

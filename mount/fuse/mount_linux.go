@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	umount "github.com/u-root/u-root/pkg/mount"
@@ -54,6 +55,16 @@ func attachDirect(dir string, opt *Options, maxRead int) (*os.File, error) {
 		return nil, err
 	}
 	return dev, nil
+}
+
+// readAhead is how far the kernel reads ahead, in KiB. By itself it goes 128, and the server waits for it.
+const readAhead = maxWrite >> 10
+
+// readFurther sets how far the kernel reads ahead. Only root can, and the mount works without.
+func readFurther(dir string) {
+	if p, ok, err := mount.At(dir); ok && err == nil {
+		os.WriteFile("/sys/class/bdi/"+p.Device+"/read_ahead_kb", []byte(strconv.Itoa(readAhead)), 0)
+	}
 }
 
 // attachHelper has fusermount3 open the device and mount; it sends the device over a socket.

@@ -59,6 +59,7 @@ func Mount(root *client.Fid, dir string, opt Options) (*Server, error) {
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
 	go s.serve()
+	readFurther(dir)
 	return s, nil
 }
 
