@@ -51,12 +51,15 @@ func Serve(ctx context.Context, t lib9p.Transport, tree Tree) error {
 
 // ServeListener serves tree on every connection that l accepts, until ctx ends
 // or l fails. It closes l and returns when the last connection has ended. What
-// goes wrong on a connection is logged and ends that one only.
+// goes wrong on a connection is logged, unless log is nil, and ends that one only.
 func ServeListener(ctx context.Context, l net.Listener, tree Tree, log *slog.Logger) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	defer context.AfterFunc(ctx, func() { l.Close() })()
 	defer l.Close()
 	pause := newPause()
