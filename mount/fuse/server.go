@@ -48,13 +48,18 @@ type Server struct {
 // Mount mounts the tree below root on dir and serves it until it is unmounted. root is the server's from then on. It is
 // ready when Mount returns.
 func Mount(root *client.Fid, dir string, opt Options) (*Server, error) {
-	dev, err := attach(dir, &opt, maxWrite)
-	if err != nil {
+	s := &Server{dir: dir, done: make(chan struct{})}
+	s.b = newBridge(root, opt, newCalls(s.dead, endsCall))
+	// What is known of the root decides about new files in it; and a server that cannot tell is not mounted.
+	if _, err := s.b.getattr(context.Background(), s.b.root, nil); err != nil {
+		return nil, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	var err error
+	if s.dev, err = attach(dir, &opt, maxWrite); err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, dev: dev, done: make(chan struct{})}
 	if err := s.start(root, opt); err != nil {
-		dev.Close()
+		s.dev.Close()
 		mount.Unmount(dir, true)
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
@@ -64,11 +69,6 @@ func Mount(root *client.Fid, dir string, opt Options) (*Server, error) {
 }
 
 func (s *Server) start(root *client.Fid, opt Options) error {
-	s.b = newBridge(root, opt, newCalls(s.dead, endsCall))
-	// What is known of the root decides about new files in it.
-	if _, err := s.b.getattr(context.Background(), s.b.root, nil); err != nil {
-		return err
-	}
 	fd, err := unix.FcntlInt(s.dev.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return err
