@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -27,6 +28,14 @@ func (f *Fid) Create(ctx context.Context, name string, perm uint32, mode uint8, 
 	}
 	f.opened(r.Qid, r.Iounit)
 	return nil
+}
+
+// HardLink gives the file source a further name in the directory f, in .u; f then stands on the file.
+func (f *Fid) HardLink(ctx context.Context, source *Fid, name string) error {
+	ext := strconv.FormatUint(uint64(source.num), 10) + "\n" // as v9fs writes it
+	m := &lib9p.Tcreate{Fid: f.num, Name: name, Perm: lib9p.DMLINK | 0o666, Extension: ext}
+	_, err := ask[*lib9p.Rcreate](ctx, f.c, m, f, source)
+	return err
 }
 
 // Stat returns the file's directory entry, in 9P2000 and .u.

@@ -190,6 +190,27 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+func TestLinkByDialect(t *testing.T) {
+	each(t, dialects, func(t *testing.T, r *rig) {
+		must(t, os.WriteFile(r.path("a"), []byte("contents"), 0o644))
+		err := os.Link(r.path("a"), r.path("b"))
+		if r.conn.Dialect() == lib9p.P2000 {
+			if !errors.Is(err, unix.EOPNOTSUPP) {
+				t.Errorf("link: %v", err)
+			}
+			return
+		}
+		must(t, err)
+		must(t, os.Remove(r.path("a")))
+		if data := got(os.ReadFile(r.path("b")))(t); string(data) != "contents" {
+			t.Errorf("it holds %q", data)
+		}
+		if err := os.Link(r.path("b"), r.path("b")); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("link over itself: %v", err)
+		}
+	})
+}
+
 func TestSpecial(t *testing.T) {
 	each(t, dialects, func(t *testing.T, r *rig) {
 		err := os.Symlink("some where/else", r.path("s"))

@@ -189,7 +189,17 @@ func (p *plain) readlink(ctx context.Context, f *client.Fid) (string, error) {
 	return s.Extension, nil
 }
 
-func (p *plain) link(context.Context, *client.Fid, *client.Fid, string) error { return errNotInDialect }
+func (p *plain) link(ctx context.Context, dir, f *client.Fid, name string) error {
+	if !p.u {
+		return errNotInDialect
+	}
+	d, err := dir.Clone(ctx)
+	if err != nil {
+		return err
+	}
+	defer discard(d)
+	return d.HardLink(ctx, f, name)
+}
 
 // rename is a change of name within a directory; the older dialects cannot move a file to another.
 func (p *plain) rename(ctx context.Context, dir *client.Fid, name string, _ *client.Fid, newname string, sibling bool) error {
