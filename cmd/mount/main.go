@@ -66,7 +66,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 		{native, "-9", "there is no authentication yet"},
 		{alg != "", "-C", "there is no encryption yet: use a tunnel, such as '{ssh host u9fs dir}'"},
 		{keyspec != "", "-k", "there is no authentication yet: use a tunnel, such as '{ssh host u9fs dir}'"},
-		{messages, "-S", "see styxmon(8) for the messages"},
+		{messages, "-S", "-v says what happens"},
 	} {
 		if f.given {
 			return nil, fmt.Errorf("%s is not built yet: %s", f.flag, f.why)
