@@ -302,7 +302,7 @@ func TestCommand(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	s := serve(t)
-	c := start(t, "-o", "ro,uid=12,gid=34,msize=8192,dialect=9P2000.u", s.addr, t.TempDir())
+	c := start(t, "-o", "ro,uid=12,gid=34,msize=8192,version=9p2000.u", s.addr, t.TempDir())
 	c.succeeds(t)
 	fi, err := os.Stat(filepath.Join(c.dir, "file"))
 	must(t, err)

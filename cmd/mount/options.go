@@ -41,7 +41,7 @@ func parseOptions(list string) (o options, err error) {
 				o.msize = *n
 			}
 		case "dialect", "version":
-			d, ok := lib9p.ParseDialect(value)
+			d, ok := dialect(value)
 			if !ok {
 				err = fmt.Errorf("-o %s: the dialects are 9P2000, 9P2000.u and 9P2000.L", opt)
 			}
@@ -73,4 +73,14 @@ func number(opt, value string, least, most uint64) (*uint32, error) {
 	}
 	u := uint32(n)
 	return &u, nil
+}
+
+// dialect takes a dialect's name without regard to case: the kernel's option is version=9p2000.L.
+func dialect(name string) (lib9p.Dialect, bool) {
+	for d := lib9p.P2000; d <= lib9p.L; d++ {
+		if strings.EqualFold(name, d.String()) {
+			return d, true
+		}
+	}
+	return 0, false
 }
