@@ -19,6 +19,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestPoints(t *testing.T) {
+	asRoot(t, "mounts")
 	dir := filepath.Join(t.TempDir(), "a\tname with\\all\n")
 	must(t, os.Mkdir(dir, 0o755))
 	must(t, unix.Mount("first source", dir, "tmpfs", 0, ""))
@@ -44,6 +45,7 @@ func TestPoints(t *testing.T) {
 }
 
 func TestAwaitEnd(t *testing.T) {
+	asRoot(t, "mounts")
 	dir := t.TempDir()
 	must(t, unix.Mount("s", dir, "tmpfs", 0, ""))
 	ended := make(chan error, 1)
@@ -68,5 +70,13 @@ func TestUnescape(t *testing.T) {
 		if got := unescape(in); got != want {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
+	}
+}
+
+// asRoot skips a test for anybody who may not do what it does.
+func asRoot(t *testing.T, what string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run this test: it " + what)
 	}
 }

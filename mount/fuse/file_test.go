@@ -191,6 +191,7 @@ func TestDirectIO(t *testing.T) {
 
 // A file of length 0 whose contents the server makes up is read all the same.
 func TestMadeUp(t *testing.T) {
+	asRoot(t, "mounts a file")
 	r := mountHost(t, lib9p.L)
 	must(t, os.Mkdir(filepath.Join(r.host, "proc"), 0o755))
 	at := filepath.Join(r.host, "proc", "f")

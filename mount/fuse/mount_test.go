@@ -136,3 +136,11 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// asRoot skips a test for anybody who may not do what it does.
+func asRoot(t *testing.T, what string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can run this test: it " + what)
+	}
+}

@@ -212,6 +212,7 @@ func TestLinkByDialect(t *testing.T) {
 }
 
 func TestSpecial(t *testing.T) {
+	asRoot(t, "makes devices")
 	each(t, dialects, func(t *testing.T, r *rig) {
 		err := os.Symlink("some where/else", r.path("s"))
 		if r.conn.Dialect() == lib9p.P2000 {
@@ -248,6 +249,7 @@ func TestSpecial(t *testing.T) {
 }
 
 func TestAttributes(t *testing.T) {
+	asRoot(t, "gives files away")
 	each(t, dialects, func(t *testing.T, r *rig) {
 		must(t, os.WriteFile(r.path("f"), []byte("x"), 0o600))
 		must(t, os.Chmod(r.path("f"), 0o641))

@@ -168,6 +168,7 @@ func TestKill(t *testing.T) {
 
 // When the kernel has dropped the file system nobody waits for answers, and no question is left.
 func TestForcedUnmount(t *testing.T) {
+	asRoot(t, "forces an unmount")
 	r, _, _ := mountStalled(t)
 	cmd := exec.Command("cat", r.path("f"))
 	must(t, cmd.Start())
