@@ -252,7 +252,7 @@ func (s *session) learnAttach(r *request, qid lib9p.Qid) {
 		root.top = newTop(root, qid).hold() // the root's own reference
 	}
 	s.made(r, roleFile, root.top)
-	r.makes.dir = qid.Type&plan9.QTDIR != 0
+	r.makes.dir = isDir(qid)
 }
 
 func (s *session) learnWalk(r *request, f lib9p.Frame) {
@@ -277,7 +277,7 @@ func (s *session) learnWalk(r *request, f lib9p.Frame) {
 			next.seen = s.seq
 		}
 		n.drop()
-		n, dir = next, qid.Type&plan9.QTDIR != 0
+		n, dir = next, isDir(qid)
 	}
 	if r.makes == nil {
 		r.fid.setNode(n)
@@ -315,7 +315,7 @@ func (s *session) saysNotFound(f lib9p.Frame) bool {
 
 func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
 	f.open = true
-	f.dir = qid.Type&plan9.QTDIR != 0
+	f.dir = isDir(qid)
 	if !sameFile(f.node.qid, qid) { // a device that made another file for this open: no path leads to it
 		n := f.node
 		f.setNode(&node{root: n.root, parent: n.parent.hold(), name: n.name, gone: true})

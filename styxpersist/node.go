@@ -289,3 +289,6 @@ const identityBits = 0x80 | 0x10 | 0x08 | 0x02 // DIR, MOUNT, AUTH, SYMLINK
 func sameFile(a, b lib9p.Qid) bool {
 	return a.Path == b.Path && (a.Type^b.Type)&identityBits == 0
 }
+
+// isDir reports whether qid is a directory's.
+func isDir(qid lib9p.Qid) bool { return qid.Type&plan9.QTDIR != 0 }

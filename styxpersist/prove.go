@@ -148,7 +148,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	s.mu.Unlock()
 	switch m := m.(type) {
 	case *lib9p.Tcreate:
-		return p.create(r, m)
+		return p.absent(r.fid, m.Name)
 	case *lib9p.Tlcreate:
 		if m.Flags&lib9p.LEXCL == 0 {
 			return verdict{again: p.fenced}, nil
@@ -194,10 +194,6 @@ func (p *prober) absent(dir *fid, name string) (verdict, error) {
 		return undecided, err
 	}
 	return p.again(), nil
-}
-
-func (p *prober) create(r *request, m *lib9p.Tcreate) (verdict, error) {
-	return p.absent(r.fid, m.Name)
 }
 
 func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"9fans.net/go/plan9"
-
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
@@ -341,6 +339,3 @@ func (srv *server) drop(sfid uint32) {
 	srv.discard(sfid)
 	srv.s.mu.Unlock()
 }
-
-// isDir reports whether qid is a directory's.
-func isDir(qid lib9p.Qid) bool { return qid.Type&plan9.QTDIR != 0 }

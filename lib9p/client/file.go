@@ -63,8 +63,13 @@ func (f *Fid) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.c.free(k)
-	if err := f.c.wait(ctx, k); err != nil {
+	return f.c.count(ctx, k)
+}
+
+// count waits for the answer to a read or write, which it frees, and returns how many bytes that was of.
+func (c *Conn) count(ctx context.Context, k *call) (int, error) {
+	defer c.free(k)
+	if err := c.wait(ctx, k); err != nil {
 		return 0, err
 	}
 	return k.n, nil
@@ -94,11 +99,7 @@ func (f *Fid) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.c.free(k)
-	if err := f.c.wait(ctx, k); err != nil {
-		return 0, err
-	}
-	return k.n, nil
+	return f.c.count(ctx, k)
 }
 
 func (f *Fid) startWrite(ctx context.Context, p []byte, off int64) (*call, error) {
