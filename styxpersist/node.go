@@ -97,6 +97,7 @@ type node struct {
 	mode     *trueMode // to be put back, see mode.go
 	recent   bool      // in its root's recent
 	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
+	sought   bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
 	children map[string]*node
 	refs     int             // fids and children
 	absent   map[string]bool // names that a walk did not find and nothing has made since
@@ -186,7 +187,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 	}
 	if c := n.children[name]; c != nil {
 		if seq <= n.renamed {
-			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true}
+			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true, sought: true}
 		}
 		c.vanish()
 	}
@@ -241,7 +242,28 @@ func (n *node) vanish() {
 	if n.parent != nil && n.parent.children[n.name] == n {
 		delete(n.parent.children, n.name)
 	}
-	n.gone = true
+	n.gone, n.sought = true, false
+}
+
+// found takes in that n, which was sought by its name, has been found there, and that no name has changed meanwhile.
+// Whether its directory is where it was sought nobody has looked: only a directory whose place is known counts.
+func (n *node) found() {
+	if !n.sought {
+		return
+	}
+	for p := n.parent; p.parent != nil; p = p.parent {
+		if p.gone {
+			return
+		}
+	}
+	if old := n.parent.children[n.name]; old != nil {
+		old.vanish()
+	}
+	n.gone, n.sought = false, false
+	if n.parent.children == nil {
+		n.parent.children = make(map[string]*node)
+	}
+	n.parent.children[n.name] = n
 }
 
 // move gives n the place name in dir, over whatever was there.
@@ -257,7 +279,7 @@ func (n *node) move(dir *node, name string) {
 		delete(from.children, n.name)
 	}
 	delete(dir.absent, name)
-	n.parent, n.name, n.gone = dir.hold(), name, false
+	n.parent, n.name, n.gone, n.sought = dir.hold(), name, false, false
 	if dir.children == nil {
 		dir.children = make(map[string]*node)
 	}
@@ -265,11 +287,12 @@ func (n *node) move(dir *node, name string) {
 	from.drop()
 }
 
-// path returns the names from the root to n, and false where a node on the way is gone.
+// path returns the names from the root to n, and false where a node on the way is gone. What is found there
+// has to be compared with n's qid: where a node on the way is only sought by its name, it may be another file.
 func (n *node) path() (names []string, ok bool) {
 	depth := 0
 	for p := n; p.parent != nil; p = p.parent {
-		if p.gone {
+		if p.gone && !p.sought {
 			return nil, false
 		}
 		depth++

@@ -140,6 +140,9 @@ func (s *session) restore(srv *server, f *fid) {
 		switch {
 		case err == nil:
 			f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
+			if moves == s.moves && !s.namesMove() {
+				f.node.found()
+			}
 			if f.open {
 				s.outcome.files++
 			}
