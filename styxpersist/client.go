@@ -32,6 +32,9 @@ func (l *link) serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { l.conn.Close() })
 	defer stop()
 	l.in = lib9p.NewReader(l.conn, firstMsize)
+	if l.cfg.Counters == nil {
+		l.cfg.Counters = new(Counters)
+	}
 	var s *session
 	defer func() {
 		l.conn.Close() // a client that has ended what it says need not read what is still said to it
@@ -123,16 +126,22 @@ func (s *session) tell(run []byte) error {
 		s.local, s.telling = s.telling[:0], s.local
 		s.hasLocal.Store(false)
 		s.mu.Unlock()
-		if _, err := l.conn.Write(s.telling); err != nil {
-			l.conn.Close()
-			return fmt.Errorf("write to the client: %w", err)
+		if err := s.writeClient(s.telling); err != nil {
+			return err
 		}
 	}
 	if len(run) == 0 {
 		return nil
 	}
-	if _, err := l.conn.Write(run); err != nil {
-		l.conn.Close()
+	return s.writeClient(run)
+}
+
+// writeClient is done with link.wmu held.
+func (s *session) writeClient(b []byte) error {
+	n, err := s.link.conn.Write(b)
+	s.counters.ToClient.Add(int64(n))
+	if err != nil {
+		s.link.conn.Close()
 		return fmt.Errorf("write to the client: %w", err)
 	}
 	return nil

@@ -50,14 +50,16 @@ func (s *session) keep() {
 // The error is ctx's: only the end of the session ends the attempts.
 func (s *session) connect(pauses *backoff) (*server, error) {
 	began, said := time.Now(), time.Duration(0)
-	for {
+	for attempt := 1; ; attempt++ {
 		if err := sleep(s.ctx, pauses.pause()); err != nil {
 			return nil, err
 		}
+		s.counters.Dials.Add(1)
 		conn, err := s.link.ask(s.ctx)
 		if err == nil {
 			var srv *server
 			if srv, err = s.handshake(conn); err == nil {
+				s.connected(srv)
 				return srv, nil
 			}
 		}
@@ -69,12 +71,22 @@ func (s *session) connect(pauses *backoff) (*server, error) {
 			s.fence()
 		}
 		s.mu.Unlock()
-		s.log.Debug("no connection yet", "err", err)
-		if away := time.Since(began); away-said >= remind {
+		away := time.Since(began)
+		due := away-said >= remind
+		if due {
 			said = away
-			s.log.Info(fmt.Sprintf("still waiting for the server after %v: %v", away.Round(time.Second), err))
 		}
+		s.report(Redial{Attempt: attempt, Away: away, Err: err, remind: due})
 	}
+}
+
+// connected takes in that srv speaks the session's protocol.
+func (s *session) connected(srv *server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters.Connections.Add(1)
+	s.absence.until = time.Now()
+	s.report(Connected{Generation: srv.gen, Version: s.d.String(), Msize: s.msize})
 }
 
 // handshake negotiates on conn: for the first time what the client offered,

@@ -46,12 +46,12 @@ func (s *session) flushHere(r, old *request) {
 		seq := old.seq
 		s.after(flushGrace, func() {
 			if old.seq == seq && old.state == proving {
-				s.refuse(old, errUndecided)
+				s.doubtful(old, "it was cancelled before it could be looked for")
 			}
 		})
 		return
 	case old.doubt && s.needsProof(old):
-		s.refuse(old, errUndecided) // it may have been done: the client has to know
+		s.doubtful(old, "it was cancelled while the server was away") // it may have been done: the client has to know
 	default:
 		s.cancelled(old)
 	}

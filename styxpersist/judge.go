@@ -2,7 +2,6 @@ package styxpersist
 
 import (
 	"slices"
-	"time"
 
 	"9fans.net/go/plan9"
 
@@ -17,7 +16,8 @@ func (s *session) lose(srv *server) {
 	s.mu.Lock()
 	s.srv = nil
 	srv.settled.Broadcast()
-	s.outcome = tally{since: time.Now(), fenced: endedByPeer(srv.cause) || endedByPeer(srv.lastWriteErr())}
+	s.absence = s.counters.begin(endedByPeer(srv.cause) || endedByPeer(srv.lastWriteErr()))
+	s.counters.Deaths.Add(1)
 	s.ready = nil
 	for _, f := range s.fids {
 		s.loseFid(f)
@@ -35,10 +35,10 @@ func (s *session) lose(srv *server) {
 		}
 	}
 	slices.SortFunc(all, func(a, b *request) int { return int(int64(a.seq - b.seq)) })
+	s.report(Lost{Cause: srv.cause, Open: s.openFids(), Waiting: len(all)})
 	for _, r := range all {
 		s.judge(r)
 	}
-	s.log.Info(wentAway(srv.cause, s.openFids(), len(all)))
 	s.mu.Unlock()
 	s.gate.Unlock()
 	s.tell(nil)
@@ -77,7 +77,7 @@ func (s *session) loseFid(f *fid) {
 // judge decides what becomes of a request that has no answer, now that the server is away.
 func (s *session) judge(r *request) {
 	if r.state == sent {
-		r.state, r.doubt, r.fenced = queued, true, s.outcome.fenced
+		r.state, r.doubt, r.fenced = queued, true, s.absence.fenced
 	}
 	r.srv = nil
 	switch {
@@ -95,13 +95,13 @@ func (s *session) judge(r *request) {
 		s.learnLock(r, lib9p.LockSuccess)
 		s.answer(r, &lib9p.Rlock{Status: lib9p.LockSuccess})
 	case r.doubt && s.hopeless(r):
-		s.refuse(r, errUndecided)
+		s.doubtful(r, "nothing could show it")
 	case r.doubt && s.needsProof(r):
 		s.enqueue(r)
 		r.state = proving
 	default:
 		if r.doubt {
-			s.outcome.again++
+			s.counters.Again.Add(1)
 		}
 		s.enqueue(r)
 	}

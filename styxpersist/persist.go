@@ -21,6 +21,14 @@ type Config struct {
 	// what was restored; at Warn, what could not be; at Debug, how. Nil for silence.
 	Logger *slog.Logger
 
+	// Observer is told what Logger is told, as values. It is called in the order of the events, one call at a time,
+	// and neither holds up the session nor is called with anything of it locked; Serve returns after the last call has.
+	// Nil for nobody.
+	Observer func(Event)
+
+	// Counters are counted on. They are of one Serve. Nil where nobody wants to read them.
+	Counters *Counters
+
 	// Rand gives numbers in [0, 1) that spread the attempts to connect again, so that many sessions
 	// do not come all at once. Nil for math/rand.
 	Rand func() float64

@@ -32,9 +32,10 @@ type play struct {
 	link   *link
 	redial chan chan<- io.ReadWriteCloser
 	ended  chan error
-	over   bool   // Serve has returned
-	want   string // in the error of Serve, "" where it returns nil
-	loose  bool   // the server lies, so that what it holds is not compared
+	events chan Event // what the observer was told
+	over   bool       // Serve has returned
+	want   string     // in the error of Serve, "" where it returns nil
+	loose  bool       // the server lies, so that what it holds is not compared
 
 	mu    sync.Mutex
 	model *model // nil where the script answers everything
@@ -57,7 +58,7 @@ const patience = 2 * time.Minute
 func newPlay(t *testing.T, d lib9p.Dialect) *play {
 	near, far := newWires()
 	p := &play{
-		t: t, d: d, redial: make(chan chan<- io.ReadWriteCloser), ended: make(chan error, 1), tag: 99,
+		t: t, d: d, redial: make(chan chan<- io.ReadWriteCloser), ended: make(chan error, 1), events: make(chan Event, 1000), tag: 99,
 		vars: map[string]string{"dialect": d.String()},
 	}
 	p.client = newPeer(p, far, false)
@@ -65,7 +66,7 @@ func newPlay(t *testing.T, d lib9p.Dialect) *play {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p.link = &link{cfg: Config{Redial: p.redial}, log: log, conn: near}
+	p.link = &link{cfg: Config{Redial: p.redial, Observer: p.observe, Counters: new(Counters)}, log: log, conn: near}
 	go func() { p.ended <- p.link.serve(context.Background()) }()
 	t.Cleanup(p.clean)
 	return p
@@ -233,6 +234,10 @@ func (p *play) do(verb, rest string) {
 		p.blocked()
 	case "idle":
 		p.idle()
+	case "event":
+		p.event(rest)
+	case "counted":
+		p.counted(words(rest))
 	case "takeonly":
 		p.here().conn.takeOnly(atoi(rest))
 	default:

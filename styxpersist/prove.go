@@ -17,9 +17,22 @@ import (
 type verdict struct {
 	reply lib9p.Msg
 	again bool
+	why   string // undecided: the reason, if there is more to say than that what is there shows nothing
 }
 
-var undecided verdict // the client has to look for itself
+var (
+	undecided verdict // the client has to look for itself
+	crowded   = verdict{why: "another request about the same name was under way"}
+	unfenced  = verdict{why: "it has not been done, but the old connection may do it still"}
+)
+
+// reason says why nobody can know.
+func (v verdict) reason() string {
+	if v.why == "" {
+		return "what is there could have come about without it"
+	}
+	return v.why
+}
 
 func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 
@@ -43,6 +56,7 @@ func (s *session) prove(srv *server, r *request) {
 			return // the next connection's
 		}
 		s.log.Debug("probe failed", "type", lib9p.TypeName(r.typ), "err", err)
+		v = verdict{why: "looking for it failed: " + err.Error()}
 	}
 	s.mu.Lock()
 	defer s.tell(nil)
@@ -51,27 +65,25 @@ func (s *session) prove(srv *server, r *request) {
 		return
 	}
 	if s.isCrowded(r) {
-		v = undecided
+		v = crowded
 	}
-	if mutate.Has(mutate.ReplyTwice) && v == undecided {
+	if mutate.Has(mutate.ReplyTwice) && v.reply == nil && !v.again {
 		s.replyTag(r.ctag, lib9p.ErrorMsg(s.d, errUndecided))
 		v.again = true
 	}
 	switch {
 	case v.again:
-		s.outcome.again++
+		s.counters.Again.Add(1)
 		r.state, r.doubt = queued, false
 		s.advance(r.fid)
 		if r.fid2 != nil {
 			s.advance(r.fid2)
 		}
 	case v.reply != nil:
-		s.outcome.proved++
+		s.counters.Proved.Add(1)
 		s.conclude(r, v.reply)
 	default:
-		s.outcome.unsure++
-		s.log.Warn("a request may or may not have been done", "type", lib9p.TypeName(r.typ))
-		s.refuse(r, errUndecided)
+		s.doubtful(r, v.reason())
 	}
 }
 
@@ -122,7 +134,7 @@ func (s *session) conclude(r *request, reply lib9p.Msg) {
 		r.flushes = flushes
 	}
 	s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
-	s.refuse(r, errUndecided)
+	s.doubtful(r, "its answer cannot be made")
 }
 
 // leaveQueues takes r out of the queues of its fids.
@@ -151,7 +163,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 		return p.absent(r.fid, m.Name)
 	case *lib9p.Tlcreate:
 		if m.Flags&lib9p.LEXCL == 0 {
-			return verdict{again: p.fenced}, nil
+			return p.again(), nil
 		}
 		return p.absent(r.fid, m.Name)
 	case *lib9p.Tmkdir:
@@ -185,7 +197,12 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 
 // again is the verdict for what has certainly not been done: it may be
 // done now only if the old connection cannot do it still.
-func (p *prober) again() verdict { return verdict{again: p.fenced} }
+func (p *prober) again() verdict {
+	if !p.fenced {
+		return unfenced
+	}
+	return verdict{again: true}
+}
 
 // absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
 func (p *prober) absent(dir *fid, name string) (verdict, error) {

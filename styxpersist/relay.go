@@ -173,7 +173,7 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 	r.flushes = flushes
 	if err != nil && err != errEarly && r.typ != lib9p.TypeTflush { // a Tflush is answered when srv is given up
 		if s.needsProof(r) {
-			s.refuse(r, errUndecided)
+			s.doubtful(r, "the server's answer makes no sense")
 		} else {
 			s.refuse(r, errIO)
 		}

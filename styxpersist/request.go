@@ -261,7 +261,7 @@ func (s *session) onDead(r *request, f *fid) {
 		return
 	}
 	if r.doubt && s.needsProof(r) {
-		s.refuse(r, errUndecided)
+		s.doubtful(r, "its fid cannot be brought back")
 		return
 	}
 	s.refuse(r, f.err)

@@ -27,7 +27,7 @@ func (s *session) resume(srv *server) {
 	defer s.mu.Unlock()
 	s.srv = srv
 	s.kick()
-	if s.outcome.since.IsZero() {
+	if s.absence.since.IsZero() {
 		return // the first connection: there is nothing to bring back
 	}
 	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.open || f.role == roleXattrR }) {
@@ -54,7 +54,7 @@ func (s *session) settle(srv *server) {
 		s.mu.Unlock()
 		return
 	}
-	s.log.Info(s.outcome.String())
+	s.report(s.counters.end(s.absence))
 	rest := s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.usable(srv.gen) })
 	s.mu.Unlock()
 	for _, f := range rest {
@@ -144,7 +144,7 @@ func (s *session) restore(srv *server, f *fid) {
 				f.node.found()
 			}
 			if f.open {
-				s.outcome.files++
+				s.counters.Restored.Add(1)
 			}
 			s.advance(f)
 			s.mu.Unlock()
@@ -161,9 +161,7 @@ func (s *session) restore(srv *server, f *fid) {
 		f.die(deathOf(f, err))
 		_, lostTree := errors.AsType[*rootError](err)
 		f.again = !f.open && f.role == roleFile || lostTree
-		s.outcome.lost++
-		name := w.String()
-		s.log.Warn("a file cannot be brought back", "path", name, "open", f.open, "cause", err, "answer", f.err)
+		s.reportDead(f, err)
 		s.advance(f)
 		s.mu.Unlock()
 		return
@@ -207,17 +205,6 @@ func (s *session) wayTo(f *fid) wayTo {
 		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize,
 		locks: append([]lockRange(nil), f.locks...),
 	}
-}
-
-func (w *wayTo) String() string {
-	p := w.root.aname
-	for _, name := range w.names {
-		p += "/" + name
-	}
-	if w.gone {
-		return "removed file"
-	}
-	return p
 }
 
 // reach makes an sfid on srv that is what w describes.

@@ -134,6 +134,7 @@ func (srv *server) write(run []byte) (int, error) {
 	srv.wmu.Lock()
 	defer srv.wmu.Unlock()
 	n, err := srv.conn.Write(run)
+	srv.s.counters.ToServer.Add(int64(n))
 	if err != nil {
 		if srv.writeErr == nil {
 			srv.writeErr = err

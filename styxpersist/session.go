@@ -17,8 +17,11 @@ import (
 // gate is held by who notes or releases requests and writes them: taken before mu, never while it is held.
 // mu guards the table; nothing is read or written while it is held.
 type session struct {
-	link  *link
-	log   *slog.Logger
+	link     *link
+	log      *slog.Logger
+	herald   herald
+	counters *Counters
+
 	msize uint32
 	d     lib9p.Dialect
 
@@ -39,7 +42,7 @@ type session struct {
 	moves    uint64     // requests that change names, answered so far
 	bytes    int        // of requests that have no answer
 	room     *sync.Cond // of mu: bytes became less, or the session ends
-	outcome  tally      // of the recovery that is under way
+	absence  absence    // the present or last one of the server
 
 	local    []byte // answers of our own that are to be told; mu
 	telling  []byte // link.wmu
@@ -55,6 +58,7 @@ type session struct {
 func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
 	s := &session{
 		link: l, log: l.log, d: d, msize: msize,
+		herald: herald{wake: make(chan struct{}, 1)}, counters: l.cfg.Counters,
 		fids:   make(map[uint32]*fid),
 		reqs:   make([]*request, 64),
 		kicked: make(chan struct{}, 1),
@@ -71,6 +75,7 @@ func (s *session) begin(ctx context.Context) {
 		s.room.Broadcast()
 		s.mu.Unlock()
 	})
+	s.spawn(s.proclaim)
 	s.spawn(s.keep)
 	s.spawn(s.sender)
 }
@@ -91,6 +96,7 @@ func (s *session) end() {
 	s.link.wmu.Unlock()
 	s.cancel()
 	s.work.Wait()
+	s.tellNews()
 }
 
 // agreed reports whether the client has its Rversion.
