@@ -15,6 +15,12 @@ type Point struct {
 	Type   string // fuse.styx, 9p
 	Source string
 	Device string // major:minor, as /sys/class/bdi has it
+	Data   string // options of the file system's own
+}
+
+// Styx reports whether p is a mount as this toolkit makes them.
+func (p Point) Styx() bool {
+	return p.Type == "fuse.styx" || p.Type == "9p" && strings.Contains(","+p.Data+",", ",trans=fd,")
 }
 
 // Points returns the mounts of this process's name space, in the order in which they were made. It asks
@@ -30,7 +36,11 @@ func Points() ([]Point, error) {
 		before, after, ok := strings.Cut(line, " - ")
 		f, g := strings.Fields(before), strings.Fields(after)
 		if ok && len(f) > 4 && len(g) > 1 {
-			list = append(list, Point{Dir: unescape(f[4]), Type: g[0], Source: unescape(g[1]), Device: f[2]})
+			p := Point{Dir: unescape(f[4]), Type: g[0], Source: unescape(g[1]), Device: f[2]}
+			if len(g) > 2 {
+				p.Data = unescape(g[2])
+			}
+			list = append(list, p)
 		}
 	}
 	return list, nil

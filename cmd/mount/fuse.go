@@ -52,7 +52,7 @@ func (j *job) fuse(ctx context.Context) error {
 		return err
 	}
 	j.link.up.Store(true)
-	j.ready("fuse in " + conn.Dialect().String())
+	j.ready("fuse", conn.Dialect())
 	select {
 	case <-s.Done():
 		return nil
@@ -115,7 +115,7 @@ func (j *job) kernel(ctx context.Context) error {
 		return j.failed(setup, err)
 	}
 	j.link.up.Store(true)
-	j.ready("the kernel in " + opt.Dialect.String())
+	j.ready("v9fs", opt.Dialect)
 	ended := make(chan struct{})
 	stop := make(chan struct{})
 	var watch error

@@ -12,11 +12,12 @@ import (
 	"github.com/styxkit/styxkit/cmd/internal/cli"
 )
 
-const usage = "mount [-abcfpqvA9S] [-C alg] [-k keyspec] [-t v9fs|fuse] [-o options] addr mountpoint [spec]"
+const usage = `mount [-abcfpqvA9S] [-C alg] [-k keyspec] [-t v9fs|fuse] [-o options] addr mountpoint [spec]
+       mount`
 
 func main() {
 	report := background.Process()
-	err := run(os.Args[1:], report, os.Stderr)
+	err := run(os.Args[1:], report, os.Stdout, os.Stderr)
 	if err != nil && report.Failed(err) {
 		os.Exit(1) // the one who waits for us prints it
 	}
@@ -86,7 +87,10 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	return c, err
 }
 
-func run(args []string, report *background.Report, stderr *os.File) error {
+func run(args []string, report *background.Report, stdout io.Writer, stderr *os.File) error {
+	if len(args) == 0 {
+		return list(stdout)
+	}
 	c, err := parse(args, stderr)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/styxkit/styxkit/cmd/internal/background"
 	"github.com/styxkit/styxkit/cmd/internal/cli"
 	"github.com/styxkit/styxkit/cmd/internal/source"
+	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/mount"
 )
 
@@ -30,6 +31,7 @@ type job struct {
 	log    *slog.Logger
 	report *background.Report
 	link   *link // the connection, persistent or not
+	watch  watch
 }
 
 // mount mounts and serves until the end of the mount.
@@ -91,6 +93,7 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	j.link = newLink(j, conn)
+	defer j.watch.close()
 	defer j.link.close()
 	backend := j.backend
 	if backend == "" && mount.HasKernel() && j.options.uid == nil && j.options.gid == nil && !j.options.allowOther {
@@ -103,8 +106,9 @@ func (j *job) run(ctx context.Context) error {
 }
 
 // ready ends the wait of whoever has started the mount.
-func (j *job) ready(how string) {
-	j.log.Debug("mounted", "on", j.dir, "by", how, "persistent", j.persist)
+func (j *job) ready(backend string, d lib9p.Dialect) {
+	j.watch.begin(j, backend, d.String())
+	j.log.Debug("mounted", "on", j.dir, "by", backend, "in", d, "persistent", j.persist)
 	j.report.Ready()
 }
 

@@ -87,7 +87,7 @@ func ours() string {
 	}
 	var dirs []string
 	for _, p := range list {
-		if p.Type == "fuse.styx" || p.Type == "9p" {
+		if p.Styx() {
 			dirs = append(dirs, p.Dir)
 		}
 	}

@@ -1,0 +1,90 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/styxkit/styxkit/cmd/internal/status"
+	"github.com/styxkit/styxkit/styxpersist"
+)
+
+// A watch sees what becomes of the connection and keeps the mount's status file.
+type watch struct {
+	counters styxpersist.Counters
+
+	mu   sync.Mutex
+	now  status.Status
+	file *status.File // nil until the mount is there, and where none can be had
+}
+
+// begin makes the file, when the mount is there.
+func (w *watch) begin(j *job, backend, dialect string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now.Addr, w.now.Dir, w.now.Spec = j.src.String(), j.dir, j.spec
+	w.now.Backend, w.now.Dialect, w.now.Persist = backend, dialect, j.persist
+	w.now.Mounted = time.Now()
+	if w.now.State == "" {
+		w.turn(status.Connected)
+	}
+	file, err := status.Create(w.now)
+	if err != nil {
+		j.log.Debug("mount(1) does not list this mount's state", "err", err)
+		return
+	}
+	w.file = file
+}
+
+// observe is styxpersist's Observer.
+func (w *watch) observe(e styxpersist.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch e := e.(type) {
+	case styxpersist.Connected:
+		w.turn(status.Restoring)
+		if e.Generation == 1 {
+			w.turn(status.Connected)
+		}
+	case styxpersist.Back:
+		w.turn(status.Connected)
+	case styxpersist.Lost:
+		w.turn(status.Away)
+		if fellSilent(e.Cause) {
+			w.turn(status.Hung)
+		}
+		w.now.Cause = e.Cause.Error()
+	case styxpersist.Redial:
+		w.now.Cause = e.Err.Error()
+	}
+	c := &w.counters
+	w.now.Deaths, w.now.Restored, w.now.Lost = c.Deaths.Load(), c.Restored.Load(), c.Dead.Load()
+	w.now.LocksLost, w.now.Undecided = c.LocksLost.Load(), c.Undecided.Load()
+	if w.file != nil {
+		w.file.Set(w.now)
+	}
+}
+
+// turn begins a state.
+func (w *watch) turn(state string) {
+	w.now.State, w.now.Since, w.now.Cause = state, time.Now(), ""
+}
+
+// fellSilent reports whether a connection was given up because nothing came from it, so that its server may still be there.
+func fellSilent(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// close ends the watch.
+func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != nil {
+		w.file.Close()
+		w.file = nil
+	}
+}
