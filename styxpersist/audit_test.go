@@ -83,11 +83,18 @@ func (s *session) audit(final bool) error {
 	if bytes != s.bytes {
 		return fmt.Errorf("%d bytes are counted, %d are there", s.bytes, bytes)
 	}
+	attrs := 0
 	for num, f := range s.fids {
+		if f.attr != nil {
+			attrs += len(f.attr.value)
+		}
 		if f.num != num || f.dropped {
 			return fmt.Errorf("fid %d is in the place of %d, dropped %v", f.num, num, f.dropped)
 		}
 		all[f] = true
+	}
+	if attrs != s.attrs {
+		return fmt.Errorf("%d bytes of attributes are counted, %d are there", s.attrs, attrs)
 	}
 	for f := range all {
 		if f.users < users[f] || final && f.users > users[f] {

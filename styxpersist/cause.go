@@ -49,6 +49,8 @@ func deathOf(f *fid, err error) *lib9p.Error {
 	switch {
 	case f.role == roleXattrR:
 		return errIO
+	case f.role == roleXattrW:
+		return errXattrLost
 	case lostTree:
 		return errStale // no name in it says anything
 	case err == errLockGone:

@@ -166,6 +166,9 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 	if r.writes != nil {
 		s.lengthUnknown(r.writes)
 	}
+	if r.fid != nil && r.typ == lib9p.TypeTclunk && r.fid.role == roleXattrW {
+		s.forget(r.fid)
+	}
 	reply := lib9p.ErrorMsg(s.d, err)
 	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk && r.fid.rclose) {
 		// The fid is clunked even if the remove fails, and of a remove on close nobody asks how it went.

@@ -25,6 +25,7 @@ type fid struct {
 
 	xattr     string // roleXattrR: the attribute's name
 	xattrSize uint64
+	attr      *attrWrite // roleXattrW
 	locks     []lockRange
 
 	// Requests that wait for this fid, in order. The first goes when the fid is ready,
@@ -58,6 +59,11 @@ const (
 
 // usable reports whether the fid exists on the connection of generation gen.
 func (f *fid) usable(gen int) bool { return f.state == fidLive && f.gen == gen }
+
+// urgent reports whether the fid is to come back before it is used. One that is on its way out comes when that has its turn.
+func (f *fid) urgent() bool {
+	return (f.open || f.role == roleXattrR || f.role == roleXattrW) && !f.leaving
+}
 
 // idle reports that nothing is queued for the fid, so that a request need not queue either.
 func (f *fid) idle() bool { return len(f.waiting) == 0 && f.unsent == 0 && f.barrier == nil }
@@ -118,6 +124,10 @@ func (s *session) forget(f *fid) {
 		f.setNode(nil)
 	}
 	f.locks, f.cursor = nil, nil
+	if f.attr != nil {
+		s.attrs -= len(f.attr.value)
+		f.attr = nil
+	}
 	f.die(errUnknownFid)
 	waiting := f.waiting
 	f.waiting = nil

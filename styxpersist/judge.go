@@ -51,6 +51,11 @@ func (s *session) fence() {
 			r.fenced = true
 		}
 	}
+	for _, f := range s.fids {
+		if f.attr != nil {
+			f.attr.loose, f.attr.torn = false, false
+		}
+	}
 }
 
 // loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
@@ -66,8 +71,10 @@ func (s *session) loseFid(f *fid) {
 	case roleAuth:
 		f.die(errAuthLost)
 	case roleXattrW:
-		// A server may commit what it had when the connection ends. Only the client can say it all again.
-		f.die(errXattrLost)
+		f.attr.lose(s.absence.fenced)
+		if f.attr.lost {
+			f.die(errXattrLost)
+		}
 	}
 	if f.cursor != nil {
 		f.cursor.broken, f.cursor.server = !mutate.Has(mutate.DirOffset), 0
@@ -124,7 +131,7 @@ func (s *session) needsProof(r *request) bool {
 	case lib9p.TypeTwrite:
 		return r.fid.role == roleFile && (r.fid.node == nil || s.appends(r.fid) || r.fid.node.kind != kindRegular)
 	case lib9p.TypeTclunk:
-		return r.fid.rclose
+		return r.fid.rclose || r.fid.role == roleXattrW
 	}
 	return false
 }

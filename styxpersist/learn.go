@@ -37,6 +37,9 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 			f[4] = lib9p.TypeRclunk
 			s.unlinked(r.fid.node)
 		}
+		if r.fid.attr != nil {
+			f = s.learnAttrClunk(r, f)
+		}
 		s.forget(r.fid)
 	case lib9p.TypeTgetattr:
 		s.learnAttr(r, f)
@@ -103,6 +106,9 @@ func (s *session) errorType() uint8 {
 func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 	switch r.typ {
 	case lib9p.TypeTclunk: // whatever a server says to a clunk, the fid is gone
+		if r.fid.attr != nil {
+			f = s.learnAttrClunk(r, f)
+		}
 		s.forget(r.fid)
 		if r.fid.rclose {
 			f, _ = lib9p.Append(f[:0], s.d, r.ctag, &lib9p.Rclunk{})
@@ -165,7 +171,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		r.makes.xattrSize = f.U64(lib9p.OffBody)
 		s.made(r, roleXattrR, r.fid.node)
 	case lib9p.TypeTxattrcreate:
-		r.fid.role = roleXattrW
+		s.learnAttrCreate(r)
 	case lib9p.TypeTopen:
 		s.learnOpen(r.fid, uint32(r.frame[lib9p.OffFid+4]), f.Qid(lib9p.OffBody))
 	case lib9p.TypeTlopen:

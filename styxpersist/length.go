@@ -6,6 +6,9 @@ import (
 
 // learnWrite keeps account of a file's length.
 func (s *session) learnWrite(r *request, count uint64) {
+	if r.fid.attr != nil {
+		s.learnAttrWrite(r.fid.attr, r.frame.U64(lib9p.OffOffset), r.frame[lib9p.OffCount+4:][:count])
+	}
 	if r.fid.role != roleFile {
 		return
 	}

@@ -163,7 +163,7 @@ func (mo *model) walk(d lib9p.Dialect, m *lib9p.Twalk) lib9p.Msg {
 }
 
 // harmful returns what the session may never ask of its own accord.
-func (p *play) harmful(m lib9p.Msg) string {
+func (p *play) harmful(w *peer, m lib9p.Msg) string {
 	switch m := m.(type) {
 	case *lib9p.Topen:
 		if m.Mode&(plan9.OTRUNC|plan9.ORCLOSE) != 0 {
@@ -183,7 +183,13 @@ func (p *play) harmful(m lib9p.Msg) string {
 		if m.Stat != st {
 			return "a change"
 		}
-	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Twrite, *lib9p.Tmkdir, *lib9p.Tsymlink,
+	case *lib9p.Twrite: // only an attribute, which is no file's yet
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.attrs[m.Fid] {
+			return "a change"
+		}
+	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Tmkdir, *lib9p.Tsymlink,
 		*lib9p.Tmknod, *lib9p.Tlink, *lib9p.Trename, *lib9p.Trenameat, *lib9p.Tunlinkat:
 		return "a change"
 	case *lib9p.Tremove:

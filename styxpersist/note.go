@@ -21,6 +21,7 @@ var (
 	errAuthLost   = &lib9p.Error{Ename: "authentication session lost", Errno: lib9p.EIO}
 	errIO         = &lib9p.Error{Ename: "i/o error", Errno: lib9p.EIO}
 	errOpenWalk   = &lib9p.Error{Ename: "cannot clone open fid", Errno: lib9p.EINVAL}
+	errAttrTooBig = &lib9p.Error{Ename: "attribute too big", Errno: lib9p.E2BIG}
 	errXattrLost  = &lib9p.Error{Ename: "attribute possibly not written", Errno: lib9p.EIO}
 	errLockLost   = &lib9p.Error{Ename: "lock lost with the connection", Errno: lib9p.EIO}
 )
@@ -201,6 +202,10 @@ func (s *session) checkFields(r *request) *lib9p.Error {
 	case lib9p.TypeTcreate, lib9p.TypeTlcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTmkdir, lib9p.TypeTunlinkat:
 		if !goodName(f.Bytes(lib9p.OffFid + 4)) {
 			return errBadName
+		}
+	case lib9p.TypeTxattrcreate:
+		if s.attrTooBig(r) {
+			return errAttrTooBig
 		}
 	case lib9p.TypeTrename, lib9p.TypeTlink:
 		if !goodName(f.Bytes(lib9p.OffFid + 8)) {

@@ -24,6 +24,7 @@ type peer struct {
 	flushed map[uint16]bool             // client: tags that Rflush has freed and nothing has used since
 	cancels map[*lib9p.Tflush]lib9p.Msg // client: the request that had the old tag when the flush was sent
 	fids    map[uint32]bool             // server: what it has made
+	attrs   map[uint32]bool             // server: fids that write an attribute
 	fault   string                      // what the other side did wrong, unasked
 }
 
@@ -31,7 +32,7 @@ func newPeer(p *play, conn *wire, server bool) *peer {
 	who := &peer{
 		p: p, conn: conn, server: server, inbox: make(chan lib9p.Frame, 1000),
 		asked: make(map[uint16]lib9p.Msg), flushed: make(map[uint16]bool),
-		cancels: make(map[*lib9p.Tflush]lib9p.Msg), fids: make(map[uint32]bool),
+		cancels: make(map[*lib9p.Tflush]lib9p.Msg), fids: make(map[uint32]bool), attrs: make(map[uint32]bool),
 	}
 	go who.listen()
 	return who
@@ -128,7 +129,7 @@ func (w *peer) request(f lib9p.Frame) (dealt bool) {
 		w.wrong("the server got %s with a newfid that is in use", w.show(f))
 	}
 	if own && !discards {
-		if what := w.p.harmful(m); what != "" {
+		if what := w.p.harmful(w, m); what != "" {
 			w.wrong("the session asks for %s of its own accord: %s", what, w.show(f))
 		}
 		if answer := w.p.serve(m); answer != nil {
@@ -238,6 +239,9 @@ func (w *peer) note(tag uint16, m lib9p.Msg) {
 	switch t := t.(type) {
 	case *lib9p.Tclunk, *lib9p.Tremove:
 		delete(w.fids, uses[0])
+		delete(w.attrs, uses[0])
+	case *lib9p.Txattrcreate:
+		w.attrs[t.Fid] = !failed
 	case *lib9p.Twalk:
 		r, ok := m.(*lib9p.Rwalk)
 		failed = failed || ok && len(r.Wqid) < len(t.Wname)

@@ -185,6 +185,9 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	case *lib9p.Tremove:
 		return p.removed(r, &lib9p.Rremove{})
 	case *lib9p.Tclunk:
+		if r.fid.role == roleXattrW {
+			return p.committed(r)
+		}
 		return p.removed(r, &lib9p.Rremove{})
 	case *lib9p.Twrite:
 		if !appends {

@@ -30,8 +30,8 @@ func (s *session) resume(srv *server) {
 	if s.absence.since.IsZero() {
 		return // the first connection: there is nothing to bring back
 	}
-	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.open || f.role == roleXattrR }) {
-		if f.state == fidLive && (f.open || f.role == roleXattrR) {
+	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.urgent() }) {
+		if f.state == fidLive && f.urgent() {
 			s.restoreSoon(f)
 		}
 		s.advance(f)
@@ -55,7 +55,7 @@ func (s *session) settle(srv *server) {
 		return
 	}
 	s.report(s.counters.end(s.absence))
-	rest := s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.usable(srv.gen) })
+	rest := s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.usable(srv.gen) && !f.leaving })
 	s.mu.Unlock()
 	for _, f := range rest {
 		s.mu.Lock()
@@ -66,7 +66,7 @@ func (s *session) settle(srv *server) {
 			s.mu.Unlock()
 			return
 		}
-		if !f.dropped && f.state == fidLive && !f.usable(srv.gen) {
+		if !f.dropped && f.state == fidLive && !f.usable(srv.gen) && !f.leaving {
 			s.restoreSoon(f)
 		}
 		s.mu.Unlock()
@@ -195,6 +195,7 @@ type wayTo struct {
 	flags   uint32
 	xattr   string
 	size    uint64
+	attr    *attrWrite
 	locks   []lockRange
 }
 
@@ -202,7 +203,7 @@ func (s *session) wayTo(f *fid) wayTo {
 	names, ok := f.node.path()
 	return wayTo{
 		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
-		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize,
+		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
 		locks: append([]lockRange(nil), f.locks...),
 	}
 }
@@ -223,6 +224,11 @@ func (s *session) reach(srv *server, w wayTo) (uint32, error) {
 	switch {
 	case w.role == roleXattrR:
 		sfid, err = s.reachXattr(srv, sfid, w)
+	case w.role == roleXattrW:
+		var begun bool
+		if begun, err = s.rewriteAttr(srv, sfid, w.attr); begun && err != nil {
+			return 0, err // and no clunk, which would make a part of it the value
+		}
 	case w.open:
 		err = s.reopen(srv, sfid, w)
 	}
@@ -305,22 +311,6 @@ func (s *session) open(srv *server, sfid, flags uint32) (lib9p.Qid, error) {
 		return lib9p.Qid{}, err
 	}
 	return m.(*lib9p.Ropen).Qid, nil
-}
-
-// reachXattr makes sfid, which is the file's, a fid of its attribute again.
-func (s *session) reachXattr(srv *server, sfid uint32, w wayTo) (uint32, error) {
-	s.mu.Lock()
-	to := srv.newSfid()
-	s.mu.Unlock()
-	m, err := srv.call(srv.ctx, &lib9p.Txattrwalk{Fid: sfid, Newfid: to, Name: w.xattr})
-	if err != nil {
-		return sfid, err
-	}
-	srv.drop(sfid)
-	if m.(*lib9p.Rxattrwalk).Size != w.size {
-		return to, errReplaced
-	}
-	return to, nil
 }
 
 // drop has an sfid clunked that is not needed any more.

@@ -41,6 +41,7 @@ type session struct {
 	ready    []*request // may be sent, in order
 	moves    uint64     // requests that change names, answered so far
 	bytes    int        // of requests that have no answer
+	attrs    int        // bytes of attributes that are being written
 	room     *sync.Cond // of mu: bytes became less, or the session ends
 	absence  absence    // the present or last one of the server
 

@@ -56,6 +56,7 @@ func canonical(word string) string {
 var errorNames = map[string]*lib9p.Error{
 	"undecided": errUndecided, "unknownfid": errUnknownFid, "dupfid": errDupFid, "badname": errBadName,
 	"proto": errProto, "notfound": errNotFound, "stale": errStale, "authlost": errAuthLost, "io": errIO,
+	"attrtoobig": errAttrTooBig, "nodata": {Errno: lib9p.ENODATA},
 	"openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "badoffset": errBadOffset,
 	"exists": {Ename: "file already exists", Errno: lib9p.EEXIST},
 	"perm":   {Ename: "permission denied", Errno: lib9p.EACCES},

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"strings"
-
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -306,14 +304,6 @@ func (c *sconn) readDir(f *sfid, m *lib9p.Tread) (lib9p.Msg, bool) {
 
 // commit makes the attribute what was written to f.
 func (c *sconn) commit(f *sfid) bool {
-	n := f.node
-	if n.xattrs == nil {
-		n.xattrs = make(map[string]string)
-	}
-	if f.xattrSize == 0 {
-		delete(n.xattrs, f.xattr)
-	} else {
-		n.xattrs[f.xattr] = strings.Clone(string(f.value))
-	}
+	f.node.setAttr(f.xattr, f.xattrSize, f.value)
 	return true
 }

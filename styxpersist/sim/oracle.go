@@ -30,7 +30,7 @@ func (w *world) recognise(c *sconn, r *sreq) {
 		r.op = o
 		return
 	}
-	if !changes {
+	if !changes || w.rewrites(c, r) {
 		return
 	}
 	name := lib9p.TypeName(r.frame.Type())
@@ -203,7 +203,7 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 		w.applyCreate(f, x, t.Flags)
 	case *lib9p.Tclunk, *lib9p.Tremove:
 		delete(o.s.fids, f.num)
-		if f.xmake && len(f.xwant) == f.xdone && (x == nil || !x.eff) {
+		if f.xmake && len(f.xwant) == f.xdone && f.node.xattrs[f.xname] != string(f.xwant) && !o.overwritten() {
 			w.fail("operation %d: the clunk that writes attribute %s was acknowledged and has not been done", o.id, f.xname)
 		}
 	case *lib9p.Tgetattr:

@@ -258,6 +258,9 @@ func (c *sconn) say(i int) {
 // end closes what the connection had open.
 func (c *sconn) end() {
 	c.pending, c.unsaid, c.lateAt = nil, nil, 0
+	if c.w.tears {
+		c.tear()
+	}
 	for _, f := range c.fids {
 		c.close(f)
 	}

@@ -42,6 +42,7 @@ type world struct {
 	calm     bool
 
 	partialMakes bool
+	tears        bool // what was written of an attribute becomes its value when the connection ends
 	shaky        bool // directory cookies change with a restart
 }
 
@@ -78,6 +79,7 @@ func (h History) run(wait func()) *world {
 	w.faults = [...]int{0, 3, 6, 12}[r.IntN(4)]
 	w.partialMakes = r.IntN(2) == 0
 	w.shaky = r.IntN(2) == 0
+	w.tears = w.random(1<<21).IntN(2) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
 	}

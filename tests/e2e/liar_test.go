@@ -78,6 +78,8 @@ var lies = map[string]lie{
 
 // A lyingConn is one connection that the liar has taken.
 type lyingConn struct {
+	server net.Conn
+
 	mu   sync.Mutex
 	next lie // instead of the next reply
 }
@@ -100,7 +102,7 @@ func lieFor(t *testing.T, s *lab.Server) *liar {
 				c.Close()
 				continue
 			}
-			lc := new(lyingConn)
+			lc := &lyingConn{server: server}
 			l.mu.Lock()
 			l.conns = append(l.conns, lc)
 			l.mu.Unlock()
