@@ -34,7 +34,7 @@ func (s *session) unlinked(n *node) {
 
 // move takes in that n was renamed.
 func (s *session) move(n, dir *node, name string) {
-	if mutate.Has(mutate.RenameOne) {
+	if mutate.Has(mutate.RenameOne) || n.parent == dir && n.name == name { // also of a removed file, whose name is another's now
 		return
 	}
 	if n.parent != nil {

@@ -143,7 +143,12 @@ func keyOf(d lib9p.Dialect, f lib9p.Frame, rclose bool) string {
 	case lib9p.TypeTopen:
 		b[lib9p.OffFid+4] &^= plan9.ORCLOSE
 	case lib9p.TypeTcreate:
-		b[lib9p.OffFid+4+2+len(b.Bytes(lib9p.OffFid+4))+4] &^= plan9.ORCLOSE
+		at := lib9p.OffFid + 4 + 2 + len(b.Bytes(lib9p.OffFid+4))
+		b[at+4] &^= plan9.ORCLOSE
+		if d == lib9p.U && b.U32(at)&lib9p.DMLINK != 0 {
+			b = b[:at+5] // the fid in text
+			b.PutU32(0, 0)
+		}
 	case lib9p.TypeTclunk:
 		if rclose {
 			b[4] = lib9p.TypeTremove
@@ -251,7 +256,18 @@ func (f *cfid) appends(d lib9p.Dialect) bool {
 	if f.xattr || f.xmake || f.node == nil {
 		return false
 	}
-	return f.node.append || d == lib9p.L && f.flags&lib9p.LAPPEND != 0
+	return f.node.append || appends(d, f.flags)
+}
+
+// appends reports whether a file that was opened with flags, or a mode, is only written at its end.
+func appends(d lib9p.Dialect, flags uint32) bool {
+	switch d {
+	case lib9p.L:
+		return flags&lib9p.LAPPEND != 0
+	case lib9p.U:
+		return flags&lib9p.OAPPENDU != 0
+	}
+	return false
 }
 
 // hear takes in what styxpersist says to the client.

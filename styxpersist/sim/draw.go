@@ -193,6 +193,9 @@ func (g *drawing) open() *op {
 	if g.r.IntN(12) == 0 && !f.dir {
 		mode |= plan9.ORCLOSE
 	}
+	if g.s.w.d == lib9p.U && mode&3 > 0 && g.r.IntN(3) == 0 {
+		mode |= lib9p.OAPPENDU
+	}
 	return g.s.issue(&lib9p.Topen{Fid: f.num, Mode: mode}, f, nil, nil)
 }
 
@@ -214,6 +217,9 @@ func (g *drawing) create() *op {
 			flags |= lib9p.LTRUNC
 		}
 		return g.s.issue(&lib9p.Tlcreate{Fid: f.num, Name: name, Flags: flags, Mode: 0o644, Gid: g.s.w.id()}, f, nil, nil)
+	}
+	if g.s.w.d == lib9p.U && g.r.IntN(3) == 0 {
+		return g.createU(f, name)
 	}
 	perm, mode := uint32(0o644), uint8(g.r.IntN(3))
 	switch g.r.IntN(10) {

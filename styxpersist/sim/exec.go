@@ -141,7 +141,7 @@ func (c *sconn) doAny(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			return c.refuse(lib9p.EBADF)
 		}
 		n, at := f.node, m.Offset
-		if n.append || c.d == lib9p.L && f.flags&lib9p.LAPPEND != 0 {
+		if n.append || appends(c.d, f.flags) {
 			at = uint64(len(n.data))
 		}
 		if at+uint64(len(m.Data)) > maxFile {
@@ -187,6 +187,8 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		switch {
 		case f.open:
 			return c.refuse(lib9p.EINVAL)
+		case n.mode&lib9p.ModeFmt == lib9p.ModeSymlink:
+			return c.refuse(lib9p.ELOOP)
 		case m.Mode&plan9.ORCLOSE != 0:
 			w.fail("styxpersist sent ORCLOSE")
 		case n.isDir() && m.Mode&^plan9.OCEXEC != plan9.OREAD:
@@ -213,6 +215,9 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		case f.via != nil && f.via.gone != 0:
 			return c.refuse(lib9p.ENOENT)
 		}
+		if c.d == lib9p.U && m.Perm&specials != 0 {
+			return c.createSpecial(r, f, m)
+		}
 		mode := uint32(lib9p.ModeRegular)
 		if m.Perm&plan9.DMDIR != 0 {
 			mode = lib9p.ModeDir
@@ -225,7 +230,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		child.opens++
 		return &lib9p.Rcreate{Qid: child.qid()}, true
 	case *lib9p.Tstat:
-		return &lib9p.Rstat{Stat: statOf(f.name(), n)}, false
+		return &lib9p.Rstat{Stat: statOf(c.d, f.name(), n)}, false
 	case *lib9p.Twstat:
 		if m.Stat.Name != "" && m.Stat.Name == f.name() && f.via != nil {
 			w.moved(f.via, r.op)
@@ -236,6 +241,8 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 				return c.refuse(lib9p.EPERM)
 			case f.via.gone != 0:
 				return c.refuse(lib9p.ENOENT)
+			case c.d == lib9p.U: // as rename(2)
+				return c.rename(r, f.via, &sfid{node: f.via.dir, via: f.via.dir.up}, name, &lib9p.Rwstat{})
 			case f.via.dir.entries[name] != nil:
 				return c.refuse(lib9p.EEXIST)
 			}
@@ -271,10 +278,14 @@ func (f *sfid) name() string {
 	return f.via.name
 }
 
-func statOf(name string, n *inode) lib9p.Stat {
+func statOf(d lib9p.Dialect, name string, n *inode) lib9p.Stat {
 	s := lib9p.Stat{}
 	s.Qid, s.Mode, s.Name = n.qid(), plan9.Perm(n.perm()), name
 	s.Uid, s.Gid, s.Muid = "u", "u", "u"
+	if d == lib9p.U {
+		s.Mode |= plan9.Perm(n.special())
+		s.Extension, s.Nuid, s.Ngid, s.Nmuid = n.target, 7, 7, 7
+	}
 	if n.isRegular() {
 		s.Length = uint64(len(n.data))
 	}
@@ -290,7 +301,7 @@ func (c *sconn) readDir(f *sfid, m *lib9p.Tread) (lib9p.Msg, bool) {
 	}
 	var data []byte
 	for len(f.list) > 0 {
-		st := statOf(f.list[0].e.name, f.list[0].e.node)
+		st := statOf(c.d, f.list[0].e.name, f.list[0].e.node)
 		b, err := lib9p.AppendStat(nil, c.d, &st)
 		if err != nil || len(data)+len(b) > int(m.Count) {
 			break

@@ -161,8 +161,8 @@ func (s *session) lost(e *entry) bool {
 		if e.gone != 0 || e.hazy || s.tangled(e) {
 			return true
 		}
-		for _, o := range e.moves {
-			if o == nil || o.s != s || o.outcome != succeeded {
+		for _, n := range e.node.names { // of two names of one file the session may take one for the other
+			if slices.ContainsFunc(n.moves, func(o *op) bool { return o == nil || o.s != s || n == e && o.outcome != succeeded }) {
 				return true
 			}
 		}

@@ -2,5 +2,7 @@
 
 package sim
 
-// How many histories of each dialect are played when nothing else is said.
-const manyHistories = 5000
+const (
+	manyHistories = 5000 // of each dialect, when nothing else is said
+	how           = ""
+)

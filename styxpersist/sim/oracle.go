@@ -74,11 +74,14 @@ func (c *sconn) fits(o *op, r *sreq) bool {
 	case lib9p.TypeTwalk, lib9p.TypeTxattrwalk:
 		second = 0
 	}
-	return c.same(o.fid, r, first) && (second == 0 || c.same(o.fid2, r, second))
+	if num, ok := r.hardLink(); ok && !c.same(o.fid2, num) {
+		return false
+	}
+	return c.same(o.fid, r.frame.U32(first)) && (second == 0 || c.same(o.fid2, r.frame.U32(second)))
 }
 
-func (c *sconn) same(f *cfid, r *sreq, off int) bool {
-	s := c.fids[r.frame.U32(off)]
+func (c *sconn) same(f *cfid, num uint32) bool {
+	s := c.fids[num]
 	return s != nil && f != nil && s.node == f.node && s.xattrRead == f.xattr && s.open == f.open
 }
 
@@ -199,6 +202,9 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 	case *lib9p.Tcreate:
 		f.rclose = t.Mode&plan9.ORCLOSE != 0
 		w.applyCreate(f, x, uint32(t.Mode))
+		if w.d == lib9p.U && t.Perm&specials != 0 {
+			f.open, f.regular = false, false
+		}
 	case *lib9p.Tlcreate:
 		w.applyCreate(f, x, t.Flags)
 	case *lib9p.Tclunk, *lib9p.Tremove:

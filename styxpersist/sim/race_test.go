@@ -2,5 +2,7 @@
 
 package sim
 
-// How many histories of each dialect are played when nothing else is said.
-const manyHistories = 300
+const (
+	manyHistories = 300 // of each dialect, when nothing else is said
+	how           = " with the race detector"
+)

@@ -148,6 +148,9 @@ func (c *sconn) known(r *sreq) {
 			fids = append(fids, r.frame.U32(second))
 		}
 	}
+	if num, ok := r.hardLink(); ok {
+		fids = append(fids, num)
+	}
 	for _, num := range fids {
 		f := c.fids[num]
 		if f == nil {

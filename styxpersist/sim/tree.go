@@ -30,6 +30,7 @@ type inode struct {
 	entries map[string]*entry
 	ever    []*entry // what was in it once, or is
 	up      *entry   // a directory's own entry; nil at the root
+	names   []*entry // all that it ever had
 	links   int
 	xattrs  map[string]string
 	locks   []lock
@@ -109,6 +110,7 @@ func (t *tree) put(at int, dir *inode, name string, node *inode) *entry {
 	e := &entry{dir: dir, name: name, node: node, born: at, past: []place{{at, dir, name}}}
 	dir.entries[name] = e
 	dir.ever = append(dir.ever, e)
+	node.names = append(node.names, e)
 	if node.isDir() {
 		node.up = e
 	}
