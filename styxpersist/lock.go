@@ -80,7 +80,7 @@ func (s *session) relockOne(srv *server, sfid uint32, l lockRange) error {
 	if l.last != math.MaxUint64 {
 		m.Length = l.last - l.first + 1
 	}
-	pauses := backoff{least: 200 * time.Millisecond, most: 2 * time.Second, rand: func() float64 { return 0.5 }}
+	pauses := backoff{least: 200 * time.Millisecond, most: 2 * time.Second, rand: spread(uint64(l.proc) + l.first)}
 	for end := time.Now().Add(lockGrace); time.Now().Before(end); {
 		if err := sleep(srv.ctx, pauses.pause()); err != nil {
 			return errGone

@@ -130,3 +130,9 @@ func (b *backoff) pause() time.Duration {
 	b.next = min(max(2*d, b.least), b.most)
 	return d - d/4 + time.Duration(float64(d)*b.rand()/2)
 }
+
+// spread is a backoff's rand for the n-th of many that begin at the same time: they come one after the other, and do so
+// in the same order each time.
+func spread(n uint64) func() float64 {
+	return func() float64 { return float64(n%1021) / 1021 }
+}

@@ -42,7 +42,7 @@ func (s *session) prove(srv *server, r *request) {
 		return
 	}
 	defer s.unhold(r)
-	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
+	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(r.seq)}
 	var v verdict
 	for range 4 {
 		var err error

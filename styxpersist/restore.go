@@ -113,7 +113,7 @@ func (s *session) restoreSoon(f *fid) {
 // restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass
 // makes the fid dead, and only the fid. It tries again for as long as srv lives where the trouble may pass.
 func (s *session) restore(srv *server, f *fid) {
-	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: func() float64 { return 0.5 }}
+	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: spread(uint64(f.num))}
 	grace := time.Now().Add(exclGrace)
 	for {
 		if sleep(srv.ctx, pauses.pause()) != nil {

@@ -6,8 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
-	"sync/atomic"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,11 +23,13 @@ var (
 	first     = flag.Uint64("first", 1, "the first seed of TestHistories")
 	slots     = flag.Int("slots", 200, "slots of a history")
 	most      = flag.Int("most", 3, "failing histories after which TestHistories gives up")
+	replays   = flag.Int("replays", 100, "histories of each dialect that TestReplay plays twice")
 	traces    = flag.Bool("traces", true, "show the trace of a failing history, made as small as can be")
 )
 
 func TestMain(m *testing.M) {
 	debug.SetTraceback("all") // so that a panic shows which history it was
+	runtime.GOMAXPROCS(1)     // so that goroutines run in the same order each time
 	debug.SetGCPercent(400)
 	flag.Parse()
 	os.Exit(m.Run())
@@ -83,32 +86,29 @@ func TestHistories(t *testing.T) {
 		n = manyHistories
 	}
 	began := time.Now()
-	var played, failed atomic.Int64
+	var played, failed int
 	t.Cleanup(func() {
 		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d failed, %.0f a second\n",
-			played.Load(), *slots, len(dialects), how, failed.Load(), float64(played.Load())/time.Since(began).Seconds())
+			played, *slots, len(dialects), how, failed, float64(played)/time.Since(began).Seconds())
 	})
 	for _, d := range dialects {
-		for shard := range 2 {
-			t.Run(fmt.Sprintf("%s/%d", d.d, shard), func(t *testing.T) {
-				t.Parallel()
-				bad := 0
-				for i := shard; i < n; i += 2 {
-					h := History{Seed: *first + uint64(i), Dialect: d.d, Slots: *slots}
-					w := play(t, h)
-					played.Add(1)
-					if w.err == nil {
-						continue
-					}
-					failed.Add(1)
-					t.Errorf("seed %d: %v", h.Seed, w.err)
-					if bad++; bad > *most {
-						t.Fatal("enough")
-					}
-					report(t, h)
+		t.Run(d.d.String(), func(t *testing.T) {
+			bad := 0
+			for i := range uint64(n) {
+				h := History{Seed: *first + i, Dialect: d.d, Slots: *slots}
+				w := play(t, h)
+				played++
+				if w.err == nil {
+					continue
 				}
-			})
-		}
+				failed++
+				t.Errorf("seed %d: %v", h.Seed, w.err)
+				if bad++; bad > *most {
+					t.Fatal("enough")
+				}
+				report(t, h)
+			}
+		})
 	}
 }
 
@@ -122,4 +122,28 @@ func report(t *testing.T, h History) {
 	w := play(t, small)
 	t.Logf("play it again with: %s", h.again())
 	t.Logf("with %d slots instead of %d: %v\n%s", small.Slots-len(small.Skip), h.Slots, w.err, w.Trace())
+}
+
+// TestReplay plays histories twice, and wants the same to happen.
+func TestReplay(t *testing.T) {
+	for _, d := range dialects {
+		for i := range uint64(*replays) {
+			h := History{Seed: *first + i, Dialect: d.d, Slots: *slots}
+			a, b := play(t, h).Trace(), play(t, h).Trace()
+			if a != b {
+				t.Errorf("%s: two runs differ: %s", h.again(), difference(a, b))
+			}
+		}
+	}
+}
+
+// difference returns the first lines in which a and b differ.
+func difference(a, b string) string {
+	la, lb := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range la {
+		if i == len(lb) || la[i] != lb[i] {
+			return fmt.Sprintf("line %d\n%s\n%s", i+1, la[i], strings.Join(lb[i:min(i+1, len(lb))], ""))
+		}
+	}
+	return "the second goes on"
 }
