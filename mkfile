@@ -10,19 +10,77 @@ help:VQ:
 all:V:
 	CGO_ENABLED=0 go build ./...
 
-#: install    put the commands into ./bin, or with PREFIX=dir everything that is needed into dir
+#: install    put the commands into ./bin, or with PREFIX=dir everything that is needed into dir, below DESTDIR if that is set
 install:V:
-	to=${PREFIX:+$PREFIX/lib/styxkit}
+	to=${PREFIX:+$DESTDIR$PREFIX/lib/styxkit}
 	to=${to:-${STYX:-.}}
 	mkdir -p $to/bin
 	CGO_ENABLED=0 go build -trimpath -o $to/bin/ ./cmd/...
-	if [ -n "$PREFIX" ]; then
-		mkdir -p $PREFIX/bin
-		mkdir -p $to/man
-		cp -R man/[1-8] $to/man
-		cp styx LICENSE $to
-		ln -sf ../lib/styxkit/styx $PREFIX/bin/styx
+	if [ -z "$PREFIX" ]; then
+		exit
 	fi
+	at=$DESTDIR$PREFIX
+	mkdir -p $at/bin $at/share/bash-completion/completions $at/share/zsh/vendor-completions
+	mkdir -p $to/man
+	cp -R man/[1-8] $to/man
+	cp styx LICENSE $to
+	ln -sf ../lib/styxkit/styx $at/bin/styx
+	cp cmd/completion/styx.bash $at/share/bash-completion/completions/styx
+	cp cmd/completion/_styx $at/share/zsh/vendor-completions/_styx
+	# mount(8) looks for its helpers in /sbin and nowhere else.
+	if [ -n "$DESTDIR" ] || [ -w /sbin ]; then
+		mkdir -p $DESTDIR/sbin
+		ln -sf $PREFIX/lib/styxkit/bin/mount $DESTDIR/sbin/mount.styx
+	fi
+
+#: uninstall  take away what install has put into PREFIX, below DESTDIR if that is set
+uninstall:V:
+	if [ -z "$PREFIX" ]; then
+		echo 'mk: uninstall: say from where: mk PREFIX=/usr/local uninstall' >&2
+		exit 1
+	fi
+	at=$DESTDIR$PREFIX
+	rm -rf $at/lib/styxkit
+	rm -f $at/bin/styx $at/share/bash-completion/completions/styx $at/share/zsh/vendor-completions/_styx
+	if [ "$(readlink $DESTDIR/sbin/mount.styx)" = $PREFIX/lib/styxkit/bin/mount ]; then
+		rm -f $DESTDIR/sbin/mount.styx
+	fi
+
+#: deb        make a Debian package in the folder OUT, which is .
+deb:V:
+	d=$(mktemp -d)
+	trap 'rm -rf $d' EXIT
+	mk PREFIX=/usr DESTDIR=$d install
+	if [ -d $d/sbin ]; then # Debian's /sbin is a link to it
+		mkdir -p $d/usr/sbin
+		mv $d/sbin/mount.styx $d/usr/sbin
+		rmdir $d/sbin
+	fi
+	mkdir -p $d/DEBIAN $d/usr/share/doc/styxkit/examples $d/usr/share/man/man8
+	cp LICENSE $d/usr/share/doc/styxkit/copyright
+	cp README.md $d/usr/share/doc/styxkit
+	cp cmd/mount/host/* $d/usr/share/doc/styxkit/examples
+	gzip -9nc man/8/mount.styx >$d/usr/share/man/man8/mount.styx.8.gz
+	chmod -R u=rwX,go=rX $d
+	arch=$(go env GOARCH | sed 's/^386$/i386/; s/^arm$/armhf/; s/^ppc64le$/ppc64el/')
+	version=0~$(git log -1 --format=%cd.%h --date=format:%Y%m%d 2>/dev/null || date +%Y%m%d)
+	{
+		echo Package: styxkit
+		echo Version: $version
+		echo Architecture: $arch
+		echo 'Maintainer: The styxkit authors <styxkit@localhost>'
+		echo Installed-Size: $(du -sk $d | cut -f1)
+		echo 'Recommends: fuse3'
+		echo 'Section: net'
+		echo 'Priority: optional'
+		echo 'Description: 9P mounts that outlive their server, and other commands for 9P'
+		echo ' Styxkit is a set of commands for 9P, the file protocol of Plan 9 and Inferno. Its'
+		echo ' mount survives a server that is killed, restarted or cut off: programs wait, and go'
+		echo ' on as if nothing had happened. The commands are run by styx(1); mount(8) mounts'
+		echo ' file systems of type styx.'
+	} >$d/DEBIAN/control
+	mkdir -p ${OUT:-.}
+	dpkg-deb --build --root-owner-group $d ${OUT:-.}/styxkit_${version}_$arch.deb
 
 #: test       test the packages and the commands
 test:V:

@@ -64,7 +64,7 @@ func formFaults(p Page) (faults []string) {
 	return append(faults, nameFaults(p)...)
 }
 
-var nameLine = regexp.MustCompile(`^[a-z0-9]+(, [a-z0-9]+)* \\- \S.*[^. ]\n$`)
+var nameLine = regexp.MustCompile(`^[a-z0-9.]+(, [a-z0-9.]+)* \\- \S.*[^. ]\n$`)
 
 func nameFaults(p Page) (faults []string) {
 	body, _ := p.section("NAME")

@@ -21,6 +21,7 @@ type KernelOptions struct {
 	Msize        uint32
 	Uname, Aname string
 	ReadOnly     bool
+	NoExec       bool // no program is run from there
 }
 
 // HasKernel reports whether the kernel has a 9P client that this process may use, after loading its module where
@@ -63,6 +64,9 @@ func Kernel(conn *os.File, dir string, opt KernelOptions) error {
 	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
 	if opt.ReadOnly {
 		flags |= unix.MS_RDONLY
+	}
+	if opt.NoExec {
+		flags |= unix.MS_NOEXEC
 	}
 	_, err := umount.Mount(opt.Source, dir, "9p", data, flags)
 	switch {

@@ -43,6 +43,7 @@ func (j *job) fuse(ctx context.Context) error {
 	s, err := fuse.Mount(root, j.dir, fuse.Options{
 		Source:     j.src.String(),
 		ReadOnly:   j.options.readOnly,
+		NoExec:     j.options.noExec,
 		AllowOther: j.options.allowOther,
 		UID:        j.options.uid,
 		GID:        j.options.gid,
@@ -104,7 +105,7 @@ func (j *job) kernel(ctx context.Context) error {
 		f.Close()
 		return err
 	}
-	opt := mount.KernelOptions{Source: j.src.String(), Dialect: lib9p.L, Msize: msize, Uname: name, Aname: j.spec, ReadOnly: j.options.readOnly}
+	opt := mount.KernelOptions{Source: j.src.String(), Dialect: lib9p.L, Msize: msize, Uname: name, Aname: j.spec, ReadOnly: j.options.readOnly, NoExec: j.options.noExec}
 	if j.options.msize != 0 {
 		opt.Msize = j.options.msize
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/styxkit/styxkit/cmd/internal/background"
 	"github.com/styxkit/styxkit/cmd/internal/cli"
@@ -17,7 +18,12 @@ const usage = `mount [-abcfpqvA9S] [-C alg] [-k keyspec] [-t v9fs|fuse] [-o opti
 
 func main() {
 	report := background.Process()
-	err := run(os.Args[1:], report, os.Stdout, os.Stderr)
+	var err error
+	if filepath.Base(os.Args[0]) == helperName {
+		err = runHelper(os.Args[1:], os.Stderr)
+	} else {
+		err = run(os.Args[1:], report, os.Stdout, os.Stderr)
+	}
 	if err != nil && report.Failed(err) {
 		os.Exit(1) // the one who waits for us prints it
 	}
@@ -99,4 +105,17 @@ func run(args []string, report *background.Report, stdout io.Writer, stderr *os.
 		return background.Start("mount", args)
 	}
 	return c.mount(report, stderr)
+}
+
+// runHelper does what mount(8) asks for.
+func runHelper(args []string, stderr *os.File) error {
+	c, err := fromMount8(args, stderr)
+	if err != nil {
+		return err
+	}
+	if c.fake {
+		_, err := parse(c.args, stderr)
+		return err
+	}
+	return run(c.args, nil, io.Discard, stderr)
 }

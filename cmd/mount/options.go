@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 // options is what -o says.
 type options struct {
 	readOnly, allowOther bool
+	noExec               bool
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
 	dialect              *lib9p.Dialect // nil: the best that the server speaks
@@ -29,6 +31,10 @@ func parseOptions(list string) (o options, err error) {
 			o.readOnly = true
 		case "rw":
 			o.readOnly = false
+		case "exec":
+			o.noExec = false
+		case "noexec":
+			o.noExec = true
 		case "allow_other":
 			o.allowOther = true
 		case "uid":
@@ -49,9 +55,9 @@ func parseOptions(list string) (o options, err error) {
 		case "soft":
 			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, uid=, gid=, allow_other, msize= and dialect=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, msize= and dialect=", opt)
 		}
-		if err == nil && hasValue && (name == "ro" || name == "rw" || name == "allow_other") {
+		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
 		}
 		if err != nil {

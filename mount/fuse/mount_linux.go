@@ -47,6 +47,9 @@ func attachDirect(dir string, opt *Options, maxRead int) (*os.File, error) {
 	if opt.ReadOnly {
 		flags |= unix.MS_RDONLY
 	}
+	if opt.NoExec {
+		flags |= unix.MS_NOEXEC
+	}
 	if _, err := umount.Mount(opt.source(), dir, "fuse."+fsType, data, flags); err != nil {
 		dev.Close()
 		if errors.Is(err, unix.ENODEV) {
@@ -85,6 +88,9 @@ func attachHelper(dir string, opt *Options, maxRead int) (*os.File, error) {
 	}
 	if opt.ReadOnly {
 		options = append(options, "ro")
+	}
+	if opt.NoExec {
+		options = append(options, "noexec")
 	}
 	var said bytes.Buffer
 	cmd := exec.Command(bin, "-o", strings.Join(options, ","), "--", dir)

@@ -24,6 +24,7 @@ const (
 type Options struct {
 	Source     string // what the list of mounts says is mounted
 	ReadOnly   bool
+	NoExec     bool    // no program is run from there
 	AllowOther bool    // other users may use the mount; the kernel then checks permissions
 	UID, GID   *uint32 // whom all files seem to belong to, where not nil
 	Logger     *slog.Logger
