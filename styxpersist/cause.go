@@ -53,8 +53,6 @@ func deathOf(f *fid, err error) *lib9p.Error {
 		return errXattrLost
 	case lostTree:
 		return errStale // no name in it says anything
-	case err == errLockGone:
-		return errLockLost
 	case !f.open && (isGoneAway(err) || err == errRemoved):
 		return errNotFound
 	}

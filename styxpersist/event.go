@@ -64,8 +64,8 @@ type Undecided struct {
 	Cause   string // why nobody can know
 }
 
-// LockLost is a record lock that the server has given to nobody in time, or to somebody else meanwhile. Its fid answers
-// with an error from now on.
+// LockLost is a record lock that the server has given to nobody in time, or to somebody else meanwhile. Input and output on
+// its fid are refused until the client unlocks.
 type LockLost struct {
 	Path        string
 	First, Last uint64 // bytes, inclusive; to the end where Last is the greatest number there is

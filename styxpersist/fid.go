@@ -27,6 +27,7 @@ type fid struct {
 	xattrSize uint64
 	attr      *attrWrite // roleXattrW
 	locks     []lockRange
+	lost      []lockRange // locks that could not be taken back, until the client gives them up
 
 	// Requests that wait for this fid, in order. The first goes when the fid is ready,
 	// no barrier is under way, and it is first at its other fid too.
@@ -123,7 +124,7 @@ func (s *session) forget(f *fid) {
 	if f.users == 0 {
 		f.setNode(nil)
 	}
-	f.locks, f.cursor = nil, nil
+	f.locks, f.lost, f.cursor = nil, nil, nil
 	if f.attr != nil {
 		s.attrs -= len(f.attr.value)
 		f.attr = nil

@@ -98,7 +98,7 @@ func (s *session) judge(r *request) {
 	case r.fid != nil && r.fid.dropped:
 		s.onDead(r, r.fid)
 	case r.typ == lib9p.TypeTclunk && s.clunkHere(r):
-	case s.unlocks(r):
+	case s.unlocked(r):
 		s.learnLock(r, lib9p.LockSuccess)
 		s.answer(r, &lib9p.Rlock{Status: lib9p.LockSuccess})
 	case r.doubt && s.hopeless(r):
@@ -145,11 +145,6 @@ func (s *session) hopeless(r *request) bool {
 		return true // the client did not wait for the fid, so nobody knows what it stands for
 	}
 	return r.typ == lib9p.TypeTwrite && !s.appends(r.fid) && r.fid.node.kind == kindStream
-}
-
-// unlocks reports whether r gives up a lock: the death of the connection has done so.
-func (s *session) unlocks(r *request) bool {
-	return r.typ == lib9p.TypeTlock && r.frame[lib9p.OffFid+4] == lib9p.LockUnlock
 }
 
 // appends reports whether writes to f go to the end of the file, whatever their offset.

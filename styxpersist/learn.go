@@ -14,7 +14,7 @@ const orclose = plan9.ORCLOSE
 
 // learn takes what f, the server's answer to r, teaches into the table, and makes f the client's:
 // patched, or replaced by another message where the session asked for something else. It returns what is to
-// be written. The error says that the server speaks nonsense; then r has not been answered.
+// be written, nothing where r has no answer yet. The error says that the server speaks nonsense; then r has not been answered.
 func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	refused, err := s.check(r, f)
 	if err != nil {
@@ -23,6 +23,9 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	f.SetTag(r.ctag)
 	if refused {
 		return s.learnRefusal(r, f), nil
+	}
+	if r.typ == lib9p.TypeTlock && s.lockLater(r, f[lib9p.OffBody]) {
+		return nil, nil
 	}
 	s.crowd(r)
 	switch r.typ {

@@ -146,6 +146,8 @@ func (s *session) resolve(r *request) *lib9p.Error {
 			return s.onDeadNow(r, fid)
 		case !fid.takes(r.typ):
 			return errProto
+		case len(fid.lost) > 0 && r.relies():
+			return errLockLost
 		}
 	}
 	if err := s.checkFields(r); err != nil {

@@ -2,7 +2,6 @@ package styxpersist
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -123,10 +122,6 @@ func (s *session) doubtful(r *request, why string) {
 // reportDead tells of a fid that has just died of err.
 func (s *session) reportDead(f *fid, err error) {
 	path := f.node.String()
-	if err == errLockGone {
-		s.counters.LocksLost.Add(1)
-		s.report(LockLost{Path: path, Last: math.MaxUint64, Cause: err})
-	}
 	s.counters.Dead.Add(1)
 	s.report(Dead{Path: path, Open: f.open, Cause: err, Answer: f.err})
 }

@@ -221,6 +221,11 @@ func (s *session) advance(f *fid) {
 		if s.srv == nil || f.barrier != nil || r.state == proving {
 			return
 		}
+		if len(f.lost) > 0 && r.relies() {
+			f.waiting = f.waiting[1:]
+			s.refuse(r, errLockLost)
+			continue
+		}
 		if !f.usable(s.srv.gen) {
 			if f.state == fidLive {
 				s.restoreSoon(f)

@@ -100,29 +100,33 @@ func (s *session) restoreSoon(f *fid) {
 	srv.restoring++
 	s.spawn(func() {
 		srv.window <- struct{}{}
-		s.restore(srv, f)
+		sfid, locked := s.restore(srv, f)
 		<-srv.window
 		s.mu.Lock()
 		srv.restoring--
 		srv.settled.Broadcast()
 		s.mu.Unlock()
 		s.tell(nil)
+		if locked {
+			s.regain(srv, f, sfid)
+		}
 	})
 }
 
 // restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass
 // makes the fid dead, and only the fid. It tries again for as long as srv lives where the trouble may pass.
-func (s *session) restore(srv *server, f *fid) {
+// Where the fid had locks it is not there yet: it has to regain them on the sfid returned.
+func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: spread(uint64(f.num))}
 	grace := time.Now().Add(exclGrace)
 	for {
 		if sleep(srv.ctx, pauses.pause()) != nil {
-			return
+			return 0, false
 		}
 		s.mu.Lock()
 		if f.dropped || f.state != fidLive || s.srv != srv {
 			s.mu.Unlock()
-			return
+			return 0, false
 		}
 		w := s.wayTo(f)
 		moves := s.moves
@@ -135,23 +139,25 @@ func (s *session) restore(srv *server, f *fid) {
 				srv.discard(sfid)
 			}
 			s.mu.Unlock()
-			return
+			return 0, false
 		}
 		switch {
 		case err == nil:
-			f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
 			if moves == s.moves && !s.namesMove() {
 				f.node.found()
 			}
 			if f.open {
 				s.counters.Restored.Add(1)
 			}
-			s.advance(f)
+			locked := len(f.locks) > 0
+			if !locked {
+				s.arrived(srv, f, sfid)
+			}
 			s.mu.Unlock()
-			return
+			return sfid, locked
 		case srv.ctx.Err() != nil || errors.Is(err, errGone):
 			s.mu.Unlock()
-			return
+			return 0, false
 		case passing(err), isGoneAway(err) && (moves != s.moves || s.namesMove()),
 			w.open && isBusy(err) && time.Now().Before(grace):
 			s.mu.Unlock()
@@ -164,8 +170,14 @@ func (s *session) restore(srv *server, f *fid) {
 		s.reportDead(f, err)
 		s.advance(f)
 		s.mu.Unlock()
-		return
+		return 0, false
 	}
+}
+
+// arrived makes sfid, which is as f was, f's place on srv.
+func (s *session) arrived(srv *server, f *fid, sfid uint32) {
+	f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
+	s.advance(f)
 }
 
 // namesMove reports whether a request is under way, or being proved, that changes
@@ -196,7 +208,6 @@ type wayTo struct {
 	xattr   string
 	size    uint64
 	attr    *attrWrite
-	locks   []lockRange
 }
 
 func (s *session) wayTo(f *fid) wayTo {
@@ -204,7 +215,6 @@ func (s *session) wayTo(f *fid) wayTo {
 	return wayTo{
 		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
 		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
-		locks: append([]lockRange(nil), f.locks...),
 	}
 }
 
@@ -279,7 +289,7 @@ func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qi
 	return from, qid, nil
 }
 
-// reopen opens sfid as w was open and takes its locks back.
+// reopen opens sfid as w was open.
 func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
 	qid, err := s.open(srv, sfid, w.flags)
 	if n := number(err); w.created && (n == lib9p.EACCES || n == lib9p.EPERM) {
@@ -294,7 +304,7 @@ func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
 	if !sameFile(qid, w.qid) {
 		return errReplaced
 	}
-	return s.relock(srv, sfid, w.locks)
+	return nil
 }
 
 // open opens sfid with a mode of Topen or flags of Tlopen.
