@@ -32,6 +32,8 @@ type Config struct {
 	// Rand gives numbers in [0, 1) that spread the attempts to connect again, so that many sessions
 	// do not come all at once. Nil for math/rand.
 	Rand func() float64
+
+	watch func(*link) // of the simulation
 }
 
 // Init serves 9P on client, and keeps the conversation alive on connections that it asks for on the
@@ -66,6 +68,9 @@ func Serve(ctx context.Context, client lib9p.Transport, cfg Config) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 	l := &link{cfg: cfg, log: log, conn: client}
+	if cfg.watch != nil {
+		cfg.watch(l)
+	}
 	return l.serve(ctx)
 }
 

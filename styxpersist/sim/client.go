@@ -1,3 +1,5 @@
+//go:build sim || mutate
+
 package sim
 
 import (
@@ -19,6 +21,7 @@ type session struct {
 	fids   map[uint32]*cfid
 	tags   map[uint16]*op
 	served chan error
+	audit  func(fids map[uint32]bool) error
 
 	redial  chan chan<- rwc
 	dials   chan chan answer

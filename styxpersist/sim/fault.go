@@ -1,3 +1,5 @@
+//go:build sim || mutate
+
 package sim
 
 import (

@@ -1,3 +1,5 @@
+//go:build sim || mutate
+
 package sim
 
 import (
@@ -143,9 +145,9 @@ func (w *world) begin(i int) {
 		served: make(chan error, 1), redial: make(chan chan<- rwc), dials: make(chan chan answer)}
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
-	go func() {
-		s.served <- styxpersist.Serve(context.Background(), s.client, styxpersist.Config{Redial: s.redial, Rand: jitter})
-	}()
+	var cfg styxpersist.Config
+	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter})
+	go func() { s.served <- styxpersist.Serve(context.Background(), s.client, cfg) }()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)
 	w.until(r, time.Minute, s.idle)
@@ -352,16 +354,28 @@ func (w *world) finish(r *rand.Rand) {
 		w.unanswered()
 	}
 	w.rest(r)
+	w.audit()
+	w.hangUp(r)
+}
+
+// audit looks whether anything is left where the clients have clunked everything.
+func (w *world) audit() {
 	for _, s := range w.sessions {
-		if c := s.live; c != nil && !c.dead && w.err == nil && s.connected() {
-			for num, f := range c.fids {
-				if f.node != w.tree.root || f.open || len(c.fids) > 1 {
-					w.fail("fid %d of file %d is left at the server after the client has clunked everything (%d fids in all)", num, f.node.path, len(c.fids))
-				}
+		c := s.live
+		if w.err != nil || c == nil || c.dead || !s.connected() {
+			continue
+		}
+		fids := make(map[uint32]bool)
+		for num, f := range c.fids {
+			fids[num] = true
+			if f.node != w.tree.root || f.open || len(c.fids) > 1 {
+				w.fail("fid %d of file %d is left at the server after the client has clunked everything (%d fids in all)", num, f.node.path, len(c.fids))
 			}
 		}
+		if err := s.audit(fids); err != nil {
+			w.fail("session %d: the table is not in order after the client has clunked everything: %v", s.num, err)
+		}
 	}
-	w.hangUp(r)
 }
 
 // connected reports whether the session lives on its last connection.
