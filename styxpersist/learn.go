@@ -203,7 +203,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		m := r.msg(s.d).(*lib9p.Twstat)
 		s.lengthUnknown(r.fid.node)
 		if n := r.fid.node; m.Stat.Name != "" && n.parent != nil {
-			s.move(n, n.parent, m.Stat.Name)
+			s.move(r, n, n.parent, m.Stat.Name)
 		}
 	case lib9p.TypeTsetattr:
 		s.lengthUnknown(r.fid.node)
@@ -213,7 +213,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.named(r.fid.node, string(r.frame.Bytes(lib9p.OffFid+8)))
 	case lib9p.TypeTrename:
 		m := r.msg(s.d).(*lib9p.Trename)
-		s.move(r.fid.node, s.second(r).node, m.Name)
+		s.move(r, r.fid.node, s.second(r).node, m.Name)
 	case lib9p.TypeTrenameat:
 		m := r.msg(s.d).(*lib9p.Trenameat)
 		s.learnRenameat(r, r.fid.node, m.Oldname, s.second(r).node, m.Newname)
@@ -366,6 +366,9 @@ func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) 
 	n := f.node.child(name, qid, s.seq+1)
 	if mutate.Has(mutate.CreateDir) {
 		n = f.node
+	}
+	if n.seen == 0 {
+		n.seen = s.seq
 	}
 	f.setNode(n)
 	f.created = true

@@ -302,7 +302,8 @@ func (p *prober) renamedAt(r *request, m *lib9p.Trenameat) (verdict, error) {
 	return p.moved(q, from, m.Oldname, to, m.Newname, &lib9p.Rrenameat{})
 }
 
-// moved judges from where the file q is found.
+// moved judges from where the file q is found. Somebody else may have moved it to the new name. The client cannot tell the
+// difference either: the file is where it wanted it, and not by a name that would be changed again.
 func (p *prober) moved(q lib9p.Qid, from *node, old string, to *node, name string, reply lib9p.Msg) (verdict, error) {
 	a, err := p.lookup(from, old)
 	if err != nil {
@@ -330,7 +331,7 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 	if err != nil {
 		return undecided, err
 	}
-	if !found.ok {
+	if !found.ok { // by this request or by somebody else: what the client wanted has come about, and no file was lost for it
 		return didIt(&lib9p.Runlinkat{}), nil
 	}
 	p.s.mu.Lock()
@@ -355,7 +356,7 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	switch {
 	case err != nil:
 		return undecided, err
-	case !found.ok:
+	case !found.ok: // as in unlinked
 		return didIt(reply), nil
 	case sameFile(found.qid, q):
 		return p.again(), nil

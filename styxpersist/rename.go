@@ -5,7 +5,7 @@ import "github.com/styxkit/styxkit/styxpersist/internal/mutate"
 // learnRenameat takes in a rename that the server has done, of a file that the session may not have seen.
 func (s *session) learnRenameat(r *request, from *node, old string, to *node, name string) {
 	if n := from.children[old]; n != nil {
-		s.move(n, to, name)
+		s.move(r, n, to, name)
 		return
 	}
 	from.renamed = s.seq
@@ -32,8 +32,8 @@ func (s *session) unlinked(n *node) {
 	n.vanish()
 }
 
-// move takes in that n was renamed.
-func (s *session) move(n, dir *node, name string) {
+// move takes in that r has renamed n.
+func (s *session) move(r *request, n, dir *node, name string) {
 	if mutate.Has(mutate.RenameOne) || n.parent == dir && n.name == name { // also of a removed file, whose name is another's now
 		return
 	}
@@ -42,8 +42,10 @@ func (s *session) move(n, dir *node, name string) {
 	}
 	dir.renamed = s.seq
 	if old := dir.children[name]; old != nil && old != n && sameFile(old.qid, n.qid) {
-		// A walk has found the file in its new place before the rename had its answer, or the two are links to one file.
-		s.merge(old, n)
+		if old.seen < r.seq {
+			return // the file had both names: rename(2) changes nothing then, and is a success
+		}
+		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
 	}
 	if n.parent != nil {
 		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name, seq: s.seq})
