@@ -128,6 +128,10 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 			}
 		}
 	}
+	for _, n := range s.owed {
+		held[n]++
+		refs[n]++
+	}
 	for n := range held {
 		if err := down(n); err != nil {
 			return err

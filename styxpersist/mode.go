@@ -2,6 +2,7 @@ package styxpersist
 
 import (
 	"errors"
+	"slices"
 
 	"9fans.net/go/plan9"
 
@@ -11,36 +12,89 @@ import (
 // A file can be created with a mode that forbids what its creator is doing with it: git writes objects of
 // mode 0444. Opening it again is refused then. The session, which made the file, adds the permission, opens it,
 // and takes the permission away. The true mode is kept with the node meanwhile, so that the next
-// connection puts it back where this one dies in between.
+// connection puts it back where this one dies in between, also if the fid is gone by then.
 
 // A trueMode is the mode that a file has to have again.
 type trueMode struct{ mode uint32 }
 
 const ownerRW = 0o600
 
-// reopenAsOwner is open for a file whose mode forbids it.
-func (s *session) reopenAsOwner(srv *server, sfid uint32, w wayTo) (lib9p.Qid, error) {
+// forbids reports whether err says that the mode of a file forbids to open it.
+func forbids(err error) bool {
+	n := number(err)
+	return n == lib9p.EACCES || n == lib9p.EPERM
+}
+
+// owes reports whether n has to get its mode back.
+func (s *session) owes(n *node) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return n.mode != nil
+}
+
+// reopenAsOwner opens sfid again where its mode forbids it, or where it has to get its mode back.
+// One at a time does so: another would take the changed mode for the true one.
+func (s *session) reopenAsOwner(srv *server, sfid uint32, w wayTo, qid lib9p.Qid, err error) (lib9p.Qid, error) {
+	if !s.beOwner(srv) {
+		return qid, errGone
+	}
+	defer func() { <-s.asOwner }()
+	if w.created && forbids(err) {
+		qid, err = s.allowAndOpen(srv, sfid, w)
+	}
+	if back := s.restoreMode(srv, sfid, w.node); err == nil {
+		err = back
+	}
+	return qid, err
+}
+
+// beOwner waits until nobody else changes modes. It returns false where srv has died.
+func (s *session) beOwner(srv *server) bool {
+	select {
+	case s.asOwner <- struct{}{}:
+		return true
+	case <-srv.ctx.Done():
+		return false
+	}
+}
+
+func (s *session) allowAndOpen(srv *server, sfid uint32, w wayTo) (lib9p.Qid, error) {
 	mode, err := s.modeOf(srv, sfid)
 	if err != nil {
 		return lib9p.Qid{}, err
 	}
-	s.mu.Lock()
-	if w.node.mode == nil {
-		w.node.mode = &trueMode{mode}
-	}
-	s.mu.Unlock()
+	s.owe(w.node, mode)
 	if err := s.chmod(srv, sfid, mode|ownerRW); err != nil {
 		if _, refused := errors.AsType[*lib9p.Error](err); refused { // else it may have been done
-			s.mu.Lock()
-			w.node.mode = nil
-			s.mu.Unlock()
+			s.paid(w.node)
 		}
 		return lib9p.Qid{}, err
 	}
 	return s.open(srv, sfid, w.flags)
 }
 
-// restoreMode puts back what reopenAsOwner changed, on this connection or on one that has died since.
+// owe enters that n has to get mode back, unless it has to get another already.
+func (s *session) owe(n *node, mode uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.mode == nil {
+		n.mode = &trueMode{mode}
+		s.owed = append(s.owed, n.hold())
+	}
+}
+
+// paid enters that n has its mode again, or cannot get it.
+func (s *session) paid(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.owed, n); i >= 0 {
+		s.owed = slices.Delete(s.owed, i, i+1)
+		n.mode = nil
+		n.drop()
+	}
+}
+
+// restoreMode puts back what allowAndOpen changed, on this connection or on one that has died since.
 func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 	s.mu.Lock()
 	old := n.mode
@@ -51,10 +105,57 @@ func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 	if err := s.chmod(srv, sfid, old.mode); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	n.mode = nil
-	s.mu.Unlock()
+	s.paid(n)
 	return nil
+}
+
+// payAll puts back the modes of the files that no fid will open again. The mutex is held.
+func (s *session) payAll(srv *server) {
+	for _, n := range s.owed {
+		opens := false
+		for _, f := range s.fids {
+			opens = opens || f.node == n && f.open && f.state == fidLive
+		}
+		if !opens {
+			s.paySoon(srv, n)
+		}
+	}
+}
+
+// paySoon puts back the mode of n, if it has to get it back. The mutex is held.
+func (s *session) paySoon(srv *server, n *node) {
+	if srv != nil && n != nil && n.mode != nil {
+		s.spawn(func() {
+			if s.beOwner(srv) {
+				defer func() { <-s.asOwner }()
+				s.pay(srv, n)
+			}
+		})
+	}
+}
+
+// pay puts back the mode of n, unless its path leads elsewhere by now. What fails is for the next connection.
+func (s *session) pay(srv *server, n *node) {
+	s.mu.Lock()
+	names, ok := n.path()
+	want, owed := n.qid, n.mode != nil
+	s.mu.Unlock()
+	if !ok || !owed {
+		s.paid(n)
+		return
+	}
+	sfid, qid, err := s.walkTo(srv, n.root, names)
+	if err != nil {
+		return
+	}
+	defer srv.drop(sfid)
+	if !sameFile(qid, want) {
+		s.paid(n)
+		return
+	}
+	if err := s.restoreMode(srv, sfid, n); err != nil {
+		s.log.Warn("the mode of a file cannot be put back", "path", n.String(), "err", err)
+	}
 }
 
 func (s *session) modeOf(srv *server, sfid uint32) (uint32, error) {

@@ -180,6 +180,7 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 	case *lib9p.Twstat:
 		st := lib9p.NullStat()
 		st.Mode = m.Stat.Mode
+		st.Nuid, st.Ngid, st.Nmuid = m.Stat.Nuid, m.Stat.Ngid, m.Stat.Nmuid // which 9P2000 has not
 		if m.Stat != st {
 			return "a change"
 		}

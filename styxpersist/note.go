@@ -237,11 +237,12 @@ func (s *session) clunkHere(r *request) bool {
 	f := r.fid
 	switch {
 	case f.state == fidDead:
-	case f.state != fidLive || !f.idle() || f.role == roleXattrW || f.rclose || f.node != nil && f.node.mode != nil:
+	case f.state != fidLive || !f.idle() || f.role == roleXattrW || f.rclose:
 		return false
 	case s.srv != nil && f.gen == s.srv.gen:
 		return false
 	}
+	s.paySoon(s.srv, f.node)
 	s.clunkDead(r, f)
 	return true
 }

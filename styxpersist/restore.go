@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"9fans.net/go/plan9"
+
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
@@ -36,6 +38,7 @@ func (s *session) resume(srv *server) {
 		}
 		s.advance(f)
 	}
+	s.payAll(srv)
 	for _, r := range s.reqs {
 		if r != nil && r.state == proving {
 			s.spawn(func() { s.prove(srv, r) })
@@ -168,6 +171,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 		_, lostTree := errors.AsType[*rootError](err)
 		f.again = !f.open && f.role == roleFile || lostTree
 		s.reportDead(f, err)
+		s.paySoon(srv, f.node)
 		s.advance(f)
 		s.mu.Unlock()
 		return 0, false
@@ -292,11 +296,8 @@ func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qi
 // reopen opens sfid as w was open.
 func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
 	qid, err := s.open(srv, sfid, w.flags)
-	if n := number(err); w.created && (n == lib9p.EACCES || n == lib9p.EPERM) {
-		qid, err = s.reopenAsOwner(srv, sfid, w)
-	}
-	if back := s.restoreMode(srv, sfid, w.node); err == nil {
-		err = back
+	if w.created && forbids(err) || s.owes(w.node) {
+		qid, err = s.reopenAsOwner(srv, sfid, w, qid, err)
 	}
 	if err != nil {
 		return err
@@ -317,6 +318,9 @@ func (s *session) open(srv *server, sfid, flags uint32) (lib9p.Qid, error) {
 		return m.(*lib9p.Rlopen).Qid, nil
 	}
 	m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)})
+	if forbids(err) && flags&3 == plan9.OEXEC { // to execute was allowed once; what is wanted of it now is to be read
+		m, err = srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)&^3 | plan9.OREAD})
+	}
 	if err != nil {
 		return lib9p.Qid{}, err
 	}

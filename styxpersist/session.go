@@ -39,6 +39,7 @@ type session struct {
 	spare    []*request
 	spareBig []*request
 	ready    []*request // may be sent, in order
+	owed     []*node    // held: files that have to get their mode back
 	moves    uint64     // requests that change names, answered so far
 	bytes    int        // of requests that have no answer
 	attrs    int        // bytes of attributes that are being written
@@ -50,10 +51,11 @@ type session struct {
 	hasLocal atomic.Bool
 	over     atomic.Bool // set under link.wmu: nothing more is told
 
-	kicked chan struct{} // capacity 1: the sender has something to do
-	ctx    context.Context
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	kicked  chan struct{} // capacity 1: the sender has something to do
+	asOwner chan struct{} // capacity 1: full while modes are changed
+	ctx     context.Context
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
 }
 
 func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
@@ -62,7 +64,7 @@ func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
 		herald: herald{wake: make(chan struct{}, 1)}, counters: l.cfg.Counters,
 		fids:   make(map[uint32]*fid),
 		reqs:   make([]*request, 64),
-		kicked: make(chan struct{}, 1),
+		kicked: make(chan struct{}, 1), asOwner: make(chan struct{}, 1),
 	}
 	s.room = sync.NewCond(&s.mu)
 	return s
