@@ -225,11 +225,18 @@ func rename(ctx context.Context, f *client.Fid, name string) error {
 }
 
 // renameOver is for servers that do not rename over a file. The one in the way steps aside
-// and is removed only when its name is taken, so that no crash loses both.
+// and is removed only when its name is taken, so that no crash loses both. A directory goes first: it must be empty,
+// which only its removal tells.
 func (p *plain) renameOver(ctx context.Context, dir, f *client.Fid, newname string) error {
 	old, err := dir.Walk(ctx, newname)
 	if err != nil {
 		return err
+	}
+	if old.Qid().Type&plan9.QTDIR != 0 {
+		if err := old.Remove(ctx); err != nil {
+			return err
+		}
+		return rename(ctx, f, newname)
 	}
 	if err := rename(ctx, old, aside(newname)); err != nil {
 		discard(old)

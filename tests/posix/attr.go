@@ -18,9 +18,9 @@ func Modes(t *T) {
 		t.ok(unix.Chmod(d, mode))
 		equal(t, "a directory's mode", t.stat(d).Mode, unix.S_IFDIR|mode)
 	}
-	for _, mode := range []uint32{0o4755, 0o2755, 0o1777} {
+	for mode, feature := range map[uint32]string{0o4755: "setuid", 0o2755: "setuid", 0o1777: "sticky"} {
 		t.ok(unix.Chmod(f, mode))
-		if t.can("special modes", nil2(t.stat(f).Mode&0o7777 == mode)) {
+		if t.can(feature, isSo(t.stat(f).Mode&0o7777 == mode)) {
 			t.ok(unix.Chmod(d, mode))
 			equal(t, "a directory's mode", t.stat(d).Mode&0o7777, mode)
 		}
@@ -32,8 +32,8 @@ func Modes(t *T) {
 	t.wants(unix.Chmod(t.path("none"), 0o600), unix.ENOENT)
 }
 
-// nil2 makes an error of what is not so.
-func nil2(is bool) error {
+// isSo makes EINVAL of what is not so.
+func isSo(is bool) error {
 	if is {
 		return nil
 	}
@@ -68,7 +68,7 @@ func Times(t *T) {
 	}
 	set(unix.Timespec{Sec: 1e9, Nsec: 123456789}, unix.Timespec{Sec: 1234567890, Nsec: 987654321})
 	st := t.stat(f)
-	if t.can("nanoseconds", nil2(st.Mtim.Nsec == 987654321)) {
+	if t.can("nanoseconds", isSo(st.Mtim.Nsec == 987654321)) {
 		equal(t, "the time of access", st.Atim, unix.Timespec{Sec: 1e9, Nsec: 123456789})
 	}
 	equal(t, "the time of change", st.Mtim.Sec, 1234567890)
@@ -161,7 +161,7 @@ func Counts(t *T) {
 func Statfs(t *T) {
 	var st unix.Statfs_t
 	t.ok(unix.Statfs(t.Dir, &st))
-	if t.can("statfs", nil2(st.Blocks > 0)) {
+	if t.can("statfs", isSo(st.Blocks > 0)) {
 		equal(t, "the length of names", st.Namelen, 255)
 	}
 }

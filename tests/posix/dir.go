@@ -131,8 +131,8 @@ func SeeksInDirectory(t *T) {
 	t.fill(50)
 	fd := t.open(t.Dir, unix.O_RDONLY|unix.O_DIRECTORY)
 	first := t.some(fd, 700)
-	if len(first) < 3 {
-		t.failf("only %d entries come at once", len(first))
+	for len(first) < 8 {
+		first = append(first, t.some(fd, 700)...)
 	}
 	mark := first[len(first)-1].off
 	rest := t.rest(fd, 4096)
@@ -165,8 +165,12 @@ func EntryKinds(t *T) {
 		kinds["l"] = unix.DT_LNK
 	}
 	fd := t.open(t.Dir, unix.O_RDONLY|unix.O_DIRECTORY)
-	for _, e := range t.some(fd, 4096) {
-		if want, ok := kinds[e.name]; ok {
+	for list := t.some(fd, 4096); len(list) > 0; list = t.some(fd, 4096) {
+		for _, e := range list {
+			want, ok := kinds[e.name]
+			if !ok {
+				continue
+			}
 			if e.kind != unix.DT_UNKNOWN {
 				equal(t, "the kind of "+e.name, e.kind, want)
 			}

@@ -15,7 +15,9 @@ func HardLinks(t *T) {
 	if !t.can("link", unix.Link(f, t.path("g"))) {
 		return
 	}
-	equal(t, "the number of names", t.stat(f).Nlink, 2)
+	if t.can("link counts", isSo(t.stat(f).Nlink == 2)) {
+		defer func() { equal(t, "the number of names left", t.stat(t.path("g")).Nlink, 1) }()
+	}
 	equal(t, "the file's number", t.stat(t.path("g")).Ino, t.stat(f).Ino)
 	t.ok(os.WriteFile(t.path("g"), []byte("by another name"), 0o644))
 	t.holds(f, "by another name")
@@ -23,7 +25,6 @@ func HardLinks(t *T) {
 	equal(t, "the mode", t.stat(t.path("g")).Mode&0o777, 0o600)
 	t.ok(unix.Unlink(f))
 	t.holds(t.path("g"), "by another name")
-	equal(t, "the number of names left", t.stat(t.path("g")).Nlink, 1)
 }
 
 // HardLinksWrongly asks for links that cannot be.
@@ -47,7 +48,7 @@ func RenameLinked(t *T) {
 	t.ok(unix.Rename(f, t.path("g")))
 	t.holds(f, "x")
 	t.holds(t.path("g"), "x")
-	equal(t, "the number of names", t.stat(f).Nlink, 2)
+	t.can("link counts", isSo(t.stat(f).Nlink == 2))
 }
 
 // Symlinks reads what symbolic links say.

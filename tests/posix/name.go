@@ -71,13 +71,17 @@ func RenameDirectory(t *T) {
 	t.ok(os.MkdirAll(t.path("a/b/c"), 0o755))
 	t.file("a/b/c/f", "deep")
 	fd := t.open(t.path("a/b/c/f"), unix.O_RDWR)
-	t.ok(unix.Rename(t.path("a/b"), t.path("moved")))
-	t.holds(t.path("moved/c/f"), "deep")
-	t.absent(t.path("a/b"))
+	t.ok(unix.Rename(t.path("a"), t.path("moved")))
+	t.holds(t.path("moved/b/c/f"), "deep")
+	t.absent(t.path("a"))
 	t.write(fd, "DEEP")
+	t.holds(t.path("moved/b/c/f"), "DEEP")
+	if t.can("rename between", unix.Rename(t.path("moved/b"), t.path("b"))) {
+		t.write(fd, "ER")
+		t.holds(t.path("b/c/f"), "DEEPER")
+		t.ok(unix.Rmdir(t.path("moved")))
+	}
 	t.close(fd)
-	t.holds(t.path("moved/c/f"), "DEEP")
-	t.ok(unix.Rmdir(t.path("a")))
 }
 
 // RenameWrongly asks for renames that cannot be.

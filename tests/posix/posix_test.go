@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,13 @@ var bridge = posix.Lacks{"fallocate": unix.EOPNOTSUPP, "tmpfile": unix.EOPNOTSUP
 // diod locks whole files.
 var diod = posix.Lacks{"lock ranges": unix.EAGAIN}
 
+// unix9p is what 9P2000.u cannot say, and plain what 9P2000 cannot.
+var (
+	unix9p = posix.Lacks{"xattr": unix.EOPNOTSUPP, "rename between": unix.EXDEV, "nanoseconds": unix.EINVAL, "statfs": unix.EINVAL, "link counts": unix.EINVAL, "sticky": unix.EINVAL}
+	plain  = with(unix9p, posix.Lacks{"link": unix.EOPNOTSUPP, "symlink": unix.EOPNOTSUPP, "mknod": unix.EOPNOTSUPP,
+		"chown": unix.EPERM, "setuid": unix.EINVAL})
+)
+
 // with adds to what is lacking.
 func with(l posix.Lacks, more posix.Lacks) posix.Lacks {
 	all := posix.Lacks{}
@@ -61,6 +69,9 @@ var settings = []struct {
 	{"u9fs", "u9fs", nil, bridge},
 	{"u9fs-p", "u9fs", []string{"-p"}, bridge},
 	{"diod", "diod", nil, with(bridge, diod)},
+	{"u9fs.u-p", "u9fs", []string{"-p", "-o", "dialect=9P2000.u"}, with(bridge, unix9p)},
+	{"u9fs.2000-p", "u9fs", []string{"-p", "-o", "dialect=9P2000"}, with(bridge, plain)},
+	{"srv9pd-p", "srv9pd", []string{"-p"}, with(bridge, plain)},
 	{"diod-p", "diod", []string{"-p"}, with(bridge, diod)},
 }
 
@@ -85,7 +96,7 @@ func TestMounted(t *testing.T) {
 			t.Parallel()
 			server := lab.Kinds[s.server](t, "unix", t.TempDir())
 			m := lab.MountAt(t, server, append(s.flags, "-t", "fuse")...)
-			runAll(t, m.Dir, s.lacks, false)
+			runAll(t, m.Dir, "", s.lacks, false)
 		})
 	}
 }
@@ -103,6 +114,7 @@ func TestKilled(t *testing.T) {
 			m := lab.MountAt(t, server, append(s.flags, "-t", "fuse")...)
 			stop := make(chan struct{})
 			var killer sync.WaitGroup
+			var kills atomic.Int32
 			killer.Go(func() {
 				for {
 					select {
@@ -110,25 +122,32 @@ func TestKilled(t *testing.T) {
 						return
 					case <-time.After(time.Second):
 						server.Restart()
+						kills.Add(1)
 					}
 				}
 			})
-			honest := runAll(t, m.Dir, s.lacks, true)
+			honest, rounds := 0, 0
+			for ; kills.Load() < 12 && !t.Failed(); rounds++ {
+				honest += runAll(t, m.Dir, fmt.Sprint("round", rounds), s.lacks, true)
+			}
 			close(stop)
 			killer.Wait()
-			t.Logf("cases in which an operation was undecided: %d of %d runs", honest, len(posix.All()))
+			t.Logf("%d rounds, %d kills; cases in which an operation was undecided: %d", rounds, kills.Load(), honest)
+			if honest > 0 {
+				t.Log(m.Err())
+			}
 		})
 	}
 }
 
 // runAll runs every case in a directory of its own below dir, and returns how often one failed honestly.
-func runAll(t *testing.T, dir string, lacks posix.Lacks, killed bool) (honest int) {
+func runAll(t *testing.T, dir, round string, lacks posix.Lacks, killed bool) (honest int) {
 	t.Helper()
 	const tries = 4
 	for _, c := range posix.All() {
-		t.Run(c.Name(), func(t *testing.T) {
+		t.Run(round+c.Name(), func(t *testing.T) {
 			for try := 1; ; try++ {
-				sub := filepath.Join(dir, fmt.Sprint(c.Name(), try))
+				sub := filepath.Join(dir, fmt.Sprint(round, c.Name(), try))
 				if err := os.Mkdir(sub, 0o755); err != nil && !(killed && errors.Is(err, unix.EIO)) {
 					t.Fatal(err)
 				}
