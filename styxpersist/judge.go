@@ -86,7 +86,7 @@ func (s *session) judge(r *request) {
 	if r.state == sent {
 		r.state, r.doubt, r.fenced = queued, true, s.absence.fenced
 	}
-	r.srv = nil
+	r.srv, r.refused = nil, nil
 	switch {
 	case r.state == done: // another verdict answered it
 	case r.typ == lib9p.TypeTflush:
@@ -108,6 +108,7 @@ func (s *session) judge(r *request) {
 		r.state = proving
 	default:
 		if r.doubt {
+			r.resent = true
 			s.counters.Again.Add(1)
 		}
 		s.enqueue(r)

@@ -22,6 +22,9 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	}
 	f.SetTag(r.ctag)
 	if refused {
+		if s.lookAgain(r, f) {
+			return nil, nil
+		}
 		return s.learnRefusal(r, f), nil
 	}
 	if r.typ == lib9p.TypeTlock && s.lockLater(r, f[lib9p.OffBody]) {

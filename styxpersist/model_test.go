@@ -170,7 +170,7 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 			return "an open that changes the file"
 		}
 	case *lib9p.Tlopen:
-		if m.Flags&(lib9p.LCREATE|lib9p.LEXCL|lib9p.LTRUNC) != 0 {
+		if m.Flags&(lib9p.LCREATE|lib9p.LEXCL|lib9p.LTRUNC) != 0 && !p.client.truncates(m.Flags) {
 			return "an open that changes the file"
 		}
 	case *lib9p.Tsetattr:
@@ -199,6 +199,18 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 		}
 	}
 	return ""
+}
+
+// truncates reports whether the client has asked to create a file so, and has no answer: then to open it so is no more.
+func (w *peer) truncates(flags uint32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range w.asked {
+		if t, ok := m.(*lib9p.Tlcreate); ok && t.Flags&lib9p.LEXCL == 0 && t.Flags&^lib9p.LCREATE == flags {
+			return true
+		}
+	}
+	return false
 }
 
 // newGeneration forgets the fids of the connection before.

@@ -17,7 +17,8 @@ import (
 type verdict struct {
 	reply lib9p.Msg
 	again bool
-	why   string // undecided: the reason, if there is more to say than that what is there shows nothing
+	no    *lib9p.Error // what the server answers to what would have come of it
+	why   string       // undecided: the reason, if there is more to say than that what is there shows nothing
 }
 
 var (
@@ -74,11 +75,13 @@ func (s *session) prove(srv *server, r *request) {
 	switch {
 	case v.again:
 		s.counters.Again.Add(1)
-		r.state, r.doubt = queued, false
+		r.state, r.doubt, r.resent = queued, false, true
 		s.advance(r.fid)
 		if r.fid2 != nil {
 			s.advance(r.fid2)
 		}
+	case v.no != nil:
+		s.refuse(r, v.no)
 	case v.reply != nil:
 		s.counters.Proved.Add(1)
 		s.conclude(r, v.reply)
@@ -162,6 +165,9 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	case *lib9p.Tcreate:
 		return p.absent(r.fid, m.Name)
 	case *lib9p.Tlcreate:
+		if r.refused != nil {
+			return p.recreated(r, m)
+		}
 		if m.Flags&lib9p.LEXCL == 0 {
 			return p.again(), nil
 		}

@@ -16,6 +16,8 @@ type request struct {
 	frame lib9p.Frame
 	// doubt: it was sent on a connection that died, so it may have been executed.
 	doubt bool
+	// resent: it has been sent again since.
+	resent bool
 	// fenced: it has been done or never will be, because the connection was ended by the server, or its address refused one since.
 	fenced bool
 	// crowded: another request about the same name was done meanwhile, see crowd.go.
@@ -27,9 +29,10 @@ type request struct {
 	makes     *fid  // the fid that its success makes
 	writes    *node // Twrite: the file
 
-	oldSeq   uint64     // Tflush: the request that it cancels, which may have its answer since
-	flushes  []*request // Tflushes that wait for the end of its probe
-	hardLink bool       // .u: a Tcreate whose extension names fid2 in text
+	refused  *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
+	oldSeq   uint64       // Tflush: the request that it cancels, which may have its answer since
+	flushes  []*request   // Tflushes that wait for the end of its probe
+	hardLink bool         // .u: a Tcreate whose extension names fid2 in text
 	own      chan lib9p.Frame
 	discards bool     // own, and clunks an sfid that nobody wants
 	small    [64]byte // frame's bytes where they fit
