@@ -334,8 +334,12 @@ func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
 	}
 	f.node.qid = qid
 	s.setFlags(f, flags)
-	if f.rclose || s.truncates(flags) {
+	switch {
+	case !s.truncates(flags):
+	case qid.Type&plan9.QTAPPEND != 0: // what can only be appended to is not always truncated
 		s.lengthUnknown(f.node)
+	default:
+		s.emptied(f.node)
 	}
 }
 
@@ -365,6 +369,7 @@ func (s *session) setFlags(f *fid, flags uint32) {
 }
 
 func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) {
+	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name]
 	f.node.renamed = s.seq
 	n := f.node.child(name, qid, s.seq+1)
 	if mutate.Has(mutate.CreateDir) {
@@ -379,5 +384,7 @@ func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) 
 		n.kind = kindRegular
 	}
 	s.learnOpen(f, flags, qid)
-	n.lengthKnown = false
+	if isNew {
+		s.emptied(n)
+	}
 }

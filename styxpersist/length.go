@@ -54,6 +54,11 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 	s.learnLength(r, st.Length)
 }
 
+// emptied takes in that n was made, or truncated. What is written at the same time may be there still.
+func (s *session) emptied(n *node) {
+	n.length, n.changed, n.lengthKnown = 0, s.seq, n.writing == 0
+}
+
 // lengthUnknown takes in that a file's length may have been changed.
 func (s *session) lengthUnknown(n *node) {
 	n.lengthKnown, n.changed = false, s.seq

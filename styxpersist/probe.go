@@ -97,36 +97,22 @@ func (p *prober) lookup(dir *node, name string) (found, error) {
 	return found{ok: true, qid: q[0], sfid: to}, nil
 }
 
-// kind returns what the file is that sfid is, as far as its attributes tell.
-func (p *prober) kind(sfid uint32) (kind, error) {
+// file returns what the file is that sfid is, as far as its attributes tell, and its length.
+func (p *prober) file(sfid uint32) (kind, uint64, error) {
 	if p.s.d == lib9p.L {
-		m, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetMode})
+		m, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetMode | lib9p.GetSize})
 		if err != nil {
-			return kindUnknown, err
+			return kindUnknown, 0, err
 		}
-		return kindOfMode(m.(*lib9p.Rgetattr).Mode), nil
+		a := m.(*lib9p.Rgetattr)
+		return kindOfMode(a.Mode), a.Size, nil
 	}
 	m, err := p.srv.call(p.srv.ctx, &lib9p.Tstat{Fid: sfid})
 	if err != nil {
-		return kindUnknown, err
+		return kindUnknown, 0, err
 	}
-	return kindOfStat(&m.(*lib9p.Rstat).Stat), nil
-}
-
-// length returns the length of the file that sfid is.
-func (p *prober) length(sfid uint32) (uint64, error) {
-	if p.s.d == lib9p.L {
-		m, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetSize})
-		if err != nil {
-			return 0, err
-		}
-		return m.(*lib9p.Rgetattr).Size, nil
-	}
-	m, err := p.srv.call(p.srv.ctx, &lib9p.Tstat{Fid: sfid})
-	if err != nil {
-		return 0, err
-	}
-	return m.(*lib9p.Rstat).Stat.Length, nil
+	st := &m.(*lib9p.Rstat).Stat
+	return kindOfStat(st), st.Length, nil
 }
 
 // read opens sfid and returns count bytes at offset, fewer at the end.

@@ -1,7 +1,6 @@
 package styxpersist
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -37,32 +36,71 @@ func (v verdict) reason() string {
 
 func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 
+// proveAll starts to find out what became of the requests that need a proof. The mutex is held.
+func (s *session) proveAll(srv *server) {
+	files := make(map[*node]bool)
+	for _, r := range s.reqs {
+		switch {
+		case r == nil || r.state != proving:
+		case !s.writesToEnd(r):
+			s.spawn(func() { s.prove(srv, r) })
+		case !files[r.writes]:
+			n := r.writes
+			files[n] = true
+			s.spawn(func() { s.proveAppends(srv, n) })
+		}
+	}
+}
+
 // prove finds out what became of r and gives the client the answer that is true.
 func (s *session) prove(srv *server, r *request) {
 	if !s.hold(r) {
 		return
 	}
 	defer s.unhold(r)
-	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(r.seq)}
 	var v verdict
-	for range 4 {
-		var err error
-		if sleep(srv.ctx, pauses.pause()) != nil {
-			return
-		}
-		if v, err = s.verdict(srv, r); err == nil {
-			break
-		}
-		if srv.ctx.Err() != nil || errors.Is(err, errGone) {
-			return // the next connection's
-		}
-		s.log.Debug("probe failed", "type", lib9p.TypeName(r.typ), "err", err)
-		v = verdict{why: "looking for it failed: " + err.Error()}
+	failed, ok := s.probing(srv, r, func() (err error) {
+		v, err = s.verdict(srv, r)
+		return err
+	})
+	if !ok {
+		return
+	}
+	if failed != nil {
+		v = probeFailed(failed)
 	}
 	s.mu.Lock()
 	defer s.tell(nil)
 	defer s.mu.Unlock()
-	if r.state != proving || s.srv != srv {
+	if s.srv == srv {
+		s.decide(r, v)
+	}
+}
+
+// probing tries probe, which is for r, a few times while it fails. It returns how it
+// failed in the end, and false where srv has died, so that r is the next connection's.
+func (s *session) probing(srv *server, r *request, probe func() error) (failed error, ok bool) {
+	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(r.seq)}
+	for range 4 {
+		if sleep(srv.ctx, pauses.pause()) != nil {
+			return nil, false
+		}
+		if failed = probe(); failed == nil {
+			return nil, true
+		}
+		if srv.ctx.Err() != nil || errors.Is(failed, errGone) {
+			return nil, false
+		}
+		s.log.Debug("probe failed", "type", lib9p.TypeName(r.typ), "err", failed)
+	}
+	return failed, true
+}
+
+func probeFailed(err error) verdict { return verdict{why: "looking for it failed: " + err.Error()} }
+
+// decide gives r the answer that v asks for, unless it has one.
+func (s *session) decide(r *request, v verdict) {
+	if r.state != proving {
 		return
 	}
 	if s.isCrowded(r) {
@@ -103,11 +141,13 @@ func (s *session) hold(r *request) bool {
 	return true
 }
 
-func (s *session) unhold(r *request) {
+func (s *session) unhold(rs ...*request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.fid.unuse()
-	s.second(r).unuse()
+	for _, r := range rs {
+		r.fid.unuse()
+		s.second(r).unuse()
+	}
 }
 
 // conclude gives r the answer that the server would have sent.
@@ -159,7 +199,6 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	s.mu.Lock()
 	p.fenced = r.fenced
 	m := r.msg(s.d)
-	appends := r.fid.role == roleFile && s.appends(r.fid)
 	s.mu.Unlock()
 	switch m := m.(type) {
 	case *lib9p.Tcreate:
@@ -196,10 +235,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 		}
 		return p.removed(r, &lib9p.Rremove{})
 	case *lib9p.Twrite:
-		if !appends {
-			return p.written(r)
-		}
-		return p.appended(r, m)
+		return p.written(r)
 	}
 	return undecided, nil
 }
@@ -383,7 +419,7 @@ func (p *prober) written(r *request) (verdict, error) {
 	if err != nil {
 		return undecided, err
 	}
-	k, err := p.kind(sfid)
+	k, _, err := p.file(sfid)
 	if err != nil || k == kindUnknown {
 		return undecided, err
 	}
@@ -391,39 +427,4 @@ func (p *prober) written(r *request) (verdict, error) {
 	n.kind = k
 	p.s.mu.Unlock()
 	return verdict{again: k == kindRegular}, nil
-}
-
-// appended judges a write to the end of a file from the file's length and what is found there.
-func (p *prober) appended(r *request, m *lib9p.Twrite) (verdict, error) {
-	p.s.mu.Lock()
-	n := r.fid.node
-	before, known := n.length, n.lengthKnown && n.writing == 1 && !n.gone
-	p.s.mu.Unlock()
-	if !known || len(m.Data) == 0 {
-		return undecided, nil
-	}
-	names, ok := p.path(n)
-	if !ok {
-		return undecided, nil
-	}
-	sfid, err := p.walk(n, names)
-	if err != nil {
-		return undecided, err
-	}
-	length, err := p.length(sfid)
-	if err != nil {
-		return undecided, err
-	}
-	if length == before {
-		return p.again(), nil
-	}
-	if length < before || length-before > uint64(len(m.Data)) {
-		return undecided, nil
-	}
-	want := m.Data[:length-before]
-	got, err := p.read(sfid, before, uint32(len(want)))
-	if err != nil || !bytes.Equal(got, want) {
-		return undecided, nil
-	}
-	return didIt(&lib9p.Rwrite{Count: uint32(len(want))}), nil
 }

@@ -39,11 +39,7 @@ func (s *session) resume(srv *server) {
 		s.advance(f)
 	}
 	s.payAll(srv)
-	for _, r := range s.reqs {
-		if r != nil && r.state == proving {
-			s.spawn(func() { s.prove(srv, r) })
-		}
-	}
+	s.proveAll(srv)
 	s.spawn(func() { s.settle(srv) })
 }
 

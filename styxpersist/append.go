@@ -1,0 +1,149 @@
+package styxpersist
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A write to the end of a file that is in doubt is decided by the file's length, if it is known what the length was before,
+// and by the bytes that are there. Several to one file are decided together: what is there must be what the client
+// sent, in the order in which it did, up to some byte; what is behind that byte has not been written.
+
+// writesToEnd reports whether r writes to the end of its file, whatever its offset.
+func (s *session) writesToEnd(r *request) bool {
+	return r.typ == lib9p.TypeTwrite && r.writes != nil && r.fid.node == r.writes && s.appends(r.fid)
+}
+
+// proveAppends finds out what became of the writes to the end of n that are in doubt.
+func (s *session) proveAppends(srv *server, n *node) {
+	rs := s.holdAppends(n)
+	if len(rs) == 0 {
+		return
+	}
+	defer s.unhold(rs...)
+	s.mu.Lock()
+	changed := n.changed
+	s.mu.Unlock()
+	var vs []verdict
+	failed, ok := s.probing(srv, rs[0], func() (err error) {
+		vs, err = s.appended(srv, n, rs)
+		return err
+	})
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.tell(nil)
+	defer s.mu.Unlock()
+	if s.srv != srv {
+		return
+	}
+	if n.changed != changed || s.disturbed(n, rs) {
+		vs, failed = nil, nil
+	}
+	for i, r := range rs {
+		v := undecided
+		switch {
+		case failed != nil:
+			v = probeFailed(failed)
+		case vs != nil:
+			v = vs[i]
+		}
+		s.decide(r, v)
+	}
+}
+
+// holdAppends is hold for the writes to the end of n, and returns them in order.
+func (s *session) holdAppends(n *node) []*request {
+	var rs []*request
+	s.mu.Lock()
+	for _, r := range s.reqs {
+		if r != nil && r.state == proving && r.writes == n {
+			rs = append(rs, r)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(rs, func(a, b *request) int { return cmp.Compare(a.seq, b.seq) })
+	return slices.DeleteFunc(rs, func(r *request) bool { return !s.hold(r) })
+}
+
+// disturbed reports whether anything but rs may be changing n's length.
+func (s *session) disturbed(n *node, rs []*request) bool {
+	return slices.ContainsFunc(s.reqs, func(q *request) bool {
+		if q == nil || q.state != sent && !q.doubt || q.fid == nil || q.fid.node != n || slices.Contains(rs, q) {
+			return false
+		}
+		switch q.typ {
+		case lib9p.TypeTwrite, lib9p.TypeTsetattr, lib9p.TypeTwstat:
+			return true
+		case lib9p.TypeTopen:
+			return s.truncates(uint32(q.frame[lib9p.OffFid+4]))
+		case lib9p.TypeTlopen:
+			return s.truncates(q.frame.U32(lib9p.OffFid + 4))
+		}
+		return false
+	})
+}
+
+// appended judges rs, all the writes to the end of n that are in doubt, in order.
+func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, error) {
+	p := prober{s: s, srv: srv, fenced: true}
+	defer p.done()
+	var want []byte
+	var ends []int
+	s.mu.Lock()
+	before, known, created := n.length, n.lengthKnown && !s.disturbed(n, rs), false
+	for _, r := range rs {
+		want = append(want, r.frame[lib9p.OffCount+4:]...)
+		ends = append(ends, len(want))
+		p.fenced = p.fenced && r.fenced
+		created = created || r.fid.created
+	}
+	s.mu.Unlock()
+	names, ok := p.path(n)
+	if !known || !ok {
+		return nil, nil
+	}
+	sfid, err := p.walk(n, names)
+	if err != nil {
+		return nil, err
+	}
+	kind, length, err := p.file(sfid)
+	if err != nil {
+		return nil, err
+	}
+	regular := kind == kindRegular || created && s.d != lib9p.L // an empty file may be a device, but not one that was created
+	if !regular || length < before || length-before > uint64(len(want)) {
+		return nil, nil
+	}
+	wrote := int(length - before)
+	got, err := p.read(sfid, before, uint32(wrote))
+	if passing(err) || err != nil && number(err) == 0 {
+		return nil, err
+	}
+	if err != nil || !bytes.Equal(got, want[:wrote]) {
+		return nil, nil
+	}
+	return p.reached(ends, wrote), nil
+}
+
+// reached judges writes of which the first wrote bytes are there.
+func (p *prober) reached(ends []int, wrote int) []verdict {
+	var vs []verdict
+	began := 0
+	for _, end := range ends {
+		switch {
+		case end <= wrote:
+			vs = append(vs, didIt(&lib9p.Rwrite{Count: uint32(end - began)}))
+		case began < wrote: // a part is a legal answer
+			vs = append(vs, didIt(&lib9p.Rwrite{Count: uint32(wrote - began)}))
+		default:
+			vs = append(vs, p.again())
+		}
+		began = end
+	}
+	return vs
+}
