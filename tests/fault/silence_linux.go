@@ -1,0 +1,23 @@
+package fault
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// silence has the kernel throw away all that comes on c, so that not even an acknowledgement goes back.
+func silence(c net.Conn) {
+	t, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return
+	}
+	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	raw.Control(func(fd uintptr) {
+		unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
+	})
+}
