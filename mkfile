@@ -112,6 +112,11 @@ sim:V:
 	done
 	exit 1
 
+#: programs   run git, sqlite, tar, rsync, vim and go at length on mounts whose server is killed every 2 seconds
+programs:V:
+	cd tests
+	go test ./programs -count=1 -v -full -timeout 3h
+
 #: bench      run the benchmarks of the packages, and measure what a relay costs
 bench:V:
 	go test -run='^$' -bench=. ./...
