@@ -152,6 +152,9 @@ func (s *session) auditFids(fids map[uint32]bool) error {
 	}
 	want := make(map[uint32]bool)
 	for _, w := range s.srv.roots {
+		if w.err != nil {
+			continue
+		}
 		want[w.sfid] = true
 	}
 	for _, f := range s.fids {

@@ -51,6 +51,8 @@ func deathOf(f *fid, err error) *lib9p.Error {
 		return errIO
 	case f.role == roleXattrW:
 		return errXattrLost
+	case lostTree && number(err) != 0 && f.node.root.authed:
+		return errAuthFailed
 	case lostTree:
 		return errStale // no name in it says anything
 	case !f.open && (isGoneAway(err) || err == errRemoved):

@@ -260,6 +260,10 @@ func (s *session) learnAttach(r *request, qid lib9p.Qid) {
 	if root.top != nil && !sameFile(root.top.qid, qid) {
 		root = s.supersede(root)
 	}
+	if r.srv != nil && r.srv.roots[root] != nil && r.srv.roots[root].err != nil {
+		delete(r.srv.roots, root) // what was refused to the session may not be now
+	}
+	root.authed = m.Afid != lib9p.NoFid && (root.authed || root.top == nil)
 	if root.top == nil {
 		root.top = newTop(root, qid).hold() // the root's own reference
 	}

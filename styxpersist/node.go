@@ -11,6 +11,7 @@ import (
 type root struct {
 	uname, aname string
 	nuname       uint32
+	authed       bool // the client has proved who it is, which it can do for itself alone
 	top          *node
 	moves        []moveNote
 	recent       queue[*node] // held: what is known of them is kept for a while

@@ -19,6 +19,7 @@ var (
 	errNotFound   = &lib9p.Error{Ename: "file does not exist", Errno: lib9p.ENOENT}
 	errStale      = &lib9p.Error{Ename: "stale file handle", Errno: lib9p.ESTALE}
 	errAuthLost   = &lib9p.Error{Ename: "authentication session lost", Errno: lib9p.EIO}
+	errAuthFailed = &lib9p.Error{Ename: "authentication failed", Errno: lib9p.EPERM}
 	errIO         = &lib9p.Error{Ename: "i/o error", Errno: lib9p.EIO}
 	errOpenWalk   = &lib9p.Error{Ename: "cannot clone open fid", Errno: lib9p.EINVAL}
 	errAttrTooBig = &lib9p.Error{Ename: "attribute too big", Errno: lib9p.E2BIG}

@@ -19,9 +19,7 @@ func (s *session) resume(srv *server) {
 	roots := append([]*root(nil), s.roots...)
 	s.mu.Unlock()
 	for _, r := range roots { // in the original order: some servers let the later ones in for the first's sake
-		if _, err := s.way(srv, r); err != nil {
-			s.log.Warn("cannot attach again", "aname", r.aname, "uname", r.uname, "err", err)
-		}
+		s.settled(srv, r)
 	}
 	s.gate.Lock()
 	s.mu.Lock()
@@ -98,6 +96,7 @@ func (s *session) restoreSoon(f *fid) {
 	f.restoring = srv
 	srv.restoring++
 	s.spawn(func() {
+		s.awaitRoot(srv, f)
 		srv.window <- struct{}{}
 		sfid, locked := s.restore(srv, f)
 		<-srv.window
@@ -110,6 +109,36 @@ func (s *session) restoreSoon(f *fid) {
 			s.regain(srv, f, sfid)
 		}
 	})
+}
+
+// awaitRoot waits until f's root is reached on srv, or refused. Where that takes its
+// time, f holds up nobody: neither the word that all is back, nor fids of other roots.
+func (s *session) awaitRoot(srv *server, f *fid) {
+	s.mu.Lock()
+	if f.dropped {
+		s.mu.Unlock()
+		return
+	}
+	w := s.rootWay(srv, f.node.root)
+	s.mu.Unlock()
+	select {
+	case <-w.ready:
+		return
+	case <-w.slow:
+	case <-srv.ctx.Done():
+		return
+	}
+	s.mu.Lock()
+	srv.restoring--
+	srv.settled.Broadcast()
+	s.mu.Unlock()
+	select {
+	case <-w.ready:
+	case <-srv.ctx.Done():
+	}
+	s.mu.Lock()
+	srv.restoring++
+	s.mu.Unlock()
 }
 
 // restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass

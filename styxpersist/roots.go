@@ -3,6 +3,7 @@ package styxpersist
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -10,9 +11,10 @@ import (
 // A rootWay is a root on one connection: a fid attached there that
 // the session walks from and never gives to the client.
 type rootWay struct {
-	ready chan struct{} // closed when sfid or err is there
 	sfid  uint32
-	err   error
+	ready chan struct{} // closed when the attach is done, or refused
+	slow  chan struct{} // closed when it has failed for a reason that may pass
+	err   error         // refused, for as long as the connection lives; mutex
 }
 
 // root returns the root of an attach, a new one where there is none like it.
@@ -36,29 +38,65 @@ func (s *session) supersede(old *root) *root {
 	return r
 }
 
-// way returns the session's own fid of root r on srv, attaching where that has not been done.
+// way returns the session's own fid of root r on srv, attaching where that has not been done. A refusal is good for the
+// whole connection: that many fids are lost with their root is no reason to ask many times.
 func (s *session) way(srv *server, r *root) (uint32, error) {
 	s.mu.Lock()
-	w := srv.roots[r]
-	if w == nil {
-		w = &rootWay{ready: make(chan struct{}), sfid: srv.newSfid()}
-		srv.roots[r] = w
-		s.mu.Unlock()
-		w.err = s.attach(srv, r, w.sfid)
-		if w.err != nil {
-			s.mu.Lock()
-			delete(srv.roots, r) // the next who needs it tries again
-			s.mu.Unlock()
-		}
-		close(w.ready)
-		return w.sfid, w.err
-	}
+	w := s.rootWay(srv, r)
 	s.mu.Unlock()
 	select {
 	case <-w.ready:
-		return w.sfid, w.err
 	case <-srv.ctx.Done():
 		return 0, errGone
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.sfid, w.err
+}
+
+// rootWay returns how root r is reached on srv, and begins to attach. The mutex is held.
+func (s *session) rootWay(srv *server, r *root) *rootWay {
+	w := srv.roots[r]
+	if w == nil {
+		w = &rootWay{sfid: srv.newSfid(), ready: make(chan struct{}), slow: make(chan struct{})}
+		srv.roots[r] = w
+		s.spawn(func() { s.attachUntil(srv, r, w) })
+	}
+	return w
+}
+
+// attachUntil attaches r, again and again while what stands against it may pass.
+func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
+	pauses := backoff{least: 100 * time.Millisecond, most: 5 * time.Second, rand: spread(uint64(len(r.aname)))}
+	for slow := false; sleep(srv.ctx, pauses.pause()) == nil; {
+		err := s.attach(srv, r, w.sfid)
+		if !passing(err) && !isBusy(err) {
+			s.mu.Lock()
+			w.err = err
+			s.mu.Unlock()
+			close(w.ready)
+			if err != nil {
+				s.log.Warn("cannot attach again", "aname", r.aname, "uname", r.uname, "err", err)
+			}
+			return
+		}
+		if !slow {
+			slow = true
+			close(w.slow)
+		}
+		s.log.Debug("cannot attach again yet", "aname", r.aname, "uname", r.uname, "err", err)
+	}
+}
+
+// settled waits until r is reached on srv or refused, or it is clear that this takes its time.
+func (s *session) settled(srv *server, r *root) {
+	s.mu.Lock()
+	w := s.rootWay(srv, r)
+	s.mu.Unlock()
+	select {
+	case <-w.ready:
+	case <-w.slow:
+	case <-srv.ctx.Done():
 	}
 }
 

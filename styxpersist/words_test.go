@@ -55,12 +55,13 @@ func canonical(word string) string {
 // errorNames are the errors that a script calls by a name.
 var errorNames = map[string]*lib9p.Error{
 	"undecided": errUndecided, "unknownfid": errUnknownFid, "dupfid": errDupFid, "badname": errBadName,
-	"proto": errProto, "notfound": errNotFound, "stale": errStale, "authlost": errAuthLost, "io": errIO,
+	"proto": errProto, "notfound": errNotFound, "stale": errStale, "authlost": errAuthLost, "authfailed": errAuthFailed, "io": errIO,
 	"attrtoobig": errAttrTooBig, "nodata": {Errno: lib9p.ENODATA},
 	"openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "badoffset": errBadOffset,
 	"exists": {Ename: "file already exists", Errno: lib9p.EEXIST},
 	"perm":   {Ename: "permission denied", Errno: lib9p.EACCES},
 	"nofile": {Ename: "too many open files", Errno: lib9p.EMFILE},
+	"again":  {Ename: "resource temporarily unavailable", Errno: lib9p.EAGAIN},
 	"busy":   {Ename: "device or resource busy", Errno: lib9p.EBUSY},
 	"notdir": {Ename: "not a directory", Errno: lib9p.ENOTDIR},
 }
