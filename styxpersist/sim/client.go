@@ -86,7 +86,9 @@ type op struct {
 	fid   *cfid
 	fid2  *cfid
 	makes *cfid
-	late  bool // what it does twice differs from what it does once
+	dir   *inode // what fid was when it was issued
+	dir2  *inode // and fid2
+	late  bool   // what it does twice differs from what it does once
 
 	issued  int
 	replied int
@@ -196,6 +198,12 @@ func (s *session) issue(m lib9p.Msg, fid, fid2, makes *cfid) *op {
 	}
 	w.now++
 	o.issued, o.changes = w.now, w.changes
+	if fid != nil {
+		o.dir, o.dir2 = fid.node, fid.node
+	}
+	if fid2 != nil {
+		o.dir2 = fid2.node
+	}
 	o.key = keyOf(w.d, f, fid != nil && fid.rclose)
 	o.late = o.unrepeatable()
 	if o.late || mutates(m) {

@@ -177,12 +177,12 @@ func (s *session) lost(e *entry) bool {
 	return false
 }
 
-// tangled reports whether two requests about e's name were under way at once: the
+// tangled reports whether two requests that changed a name of e's were under way at once: the
 // order of their answers does not tell which was done last.
 func (s *session) tangled(e *entry) bool {
 	var about []*op
 	for _, o := range s.w.ops {
-		if o.s != s || !slices.ContainsFunc(e.past, func(p place) bool { return slices.Contains(o.names(), p.name) }) {
+		if o.s != s || o.effects() == 0 && o.replied != 0 && o.outcome != undecided || !slices.ContainsFunc(e.past, o.about) {
 			continue
 		}
 		if slices.ContainsFunc(about, func(p *op) bool { return p.replied == 0 || p.replied > o.issued }) {
@@ -208,60 +208,6 @@ func (w *world) judgeDoubt(o *op) {
 	if w.changes-o.changes == o.effects() && !w.crowded(o) && w.provable(o) {
 		w.fail("operation %d, %s, was called undecided though it could be known (executed: %d)", o.id, name, o.effects())
 	}
-}
-
-// crowded reports whether another request about one of o's names was under way at the same time.
-func (w *world) crowded(o *op) bool {
-	mine := o.names()
-	for _, p := range w.ops {
-		if p == o || p.replied != 0 && p.replied < o.issued || !slices.ContainsFunc(p.names(), func(n string) bool { return slices.Contains(mine, n) }) {
-			continue
-		}
-		return true
-	}
-	return false
-}
-
-// names returns the names that o may change.
-func (o *op) names() []string {
-	var l []string
-	if o.fid != nil && o.fid.via != nil {
-		for _, p := range o.fid.via.past {
-			l = append(l, p.name)
-		}
-	}
-	switch m := o.msg.(type) {
-	case *lib9p.Tcreate:
-		return []string{m.Name}
-	case *lib9p.Tlcreate:
-		return []string{m.Name}
-	case *lib9p.Tmkdir:
-		return []string{m.Name}
-	case *lib9p.Tsymlink:
-		return []string{m.Name}
-	case *lib9p.Tmknod:
-		return []string{m.Name}
-	case *lib9p.Tlink:
-		return []string{m.Name}
-	case *lib9p.Tunlinkat:
-		return []string{m.Name}
-	case *lib9p.Trenameat:
-		return []string{m.Oldname, m.Newname}
-	case *lib9p.Trename:
-		return append(l, m.Name)
-	case *lib9p.Twstat:
-		if m.Stat.Name != "" {
-			return append(l, m.Stat.Name)
-		}
-		return nil
-	case *lib9p.Tremove:
-		return l
-	case *lib9p.Tclunk:
-		if o.fid.rclose {
-			return l
-		}
-	}
-	return nil
 }
 
 // provable reports whether what has become of o can be found out behind a fence, where nobody else has changed anything.

@@ -142,23 +142,6 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	}
 }
 
-// meddled reports whether another session has changed one of the names that o is about, since the
-// moment given. Of that nobody can tell styxpersist.
-func (w *world) meddled(o *op, since int) bool {
-	mine := o.names()
-	for _, p := range w.ops {
-		if p.s == o.s || !slices.ContainsFunc(p.names(), func(n string) bool { return slices.Contains(mine, n) }) {
-			continue
-		}
-		for _, x := range p.execs {
-			if x.eff && x.at > since {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // overlap reports whether the later of two changes of one file could be undone by the earlier.
 func overlap(a, b *op) bool {
 	aw, ok := a.msg.(*lib9p.Twrite)

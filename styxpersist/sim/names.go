@@ -1,0 +1,99 @@
+//go:build sim || mutate
+
+package sim
+
+import (
+	"slices"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// A spot is a name in a directory.
+type spot struct {
+	dir  *inode
+	name string
+}
+
+// spots returns the names that o may change.
+func (o *op) spots() []spot {
+	switch m := o.msg.(type) {
+	case *lib9p.Tcreate:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tlcreate:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tmkdir:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tsymlink:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tmknod:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tlink:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Tunlinkat:
+		return []spot{{o.dir, m.Name}}
+	case *lib9p.Trenameat:
+		return []spot{{o.dir, m.Oldname}, {o.dir2, m.Newname}}
+	case *lib9p.Trename:
+		return append(o.fid.spots(), spot{o.dir2, m.Name})
+	case *lib9p.Twstat:
+		if m.Stat.Name == "" {
+			return nil
+		}
+		l := o.fid.spots()
+		for _, p := range l {
+			l = append(l, spot{p.dir, m.Stat.Name})
+		}
+		return l
+	case *lib9p.Tremove:
+		return o.fid.spots()
+	case *lib9p.Tclunk:
+		if o.fid.rclose {
+			return o.fid.spots()
+		}
+	}
+	return nil
+}
+
+// spots returns the names that f's file has had as the one by which f came to it.
+func (f *cfid) spots() []spot {
+	if f.via == nil {
+		return nil
+	}
+	var l []spot
+	for _, p := range f.via.past {
+		l = append(l, spot{p.dir, p.name})
+	}
+	return l
+}
+
+// about reports whether o may change the name p.
+func (o *op) about(p place) bool { return slices.Contains(o.spots(), spot{p.dir, p.name}) }
+
+// share reports whether o and p may change the same name.
+func (o *op) share(p *op) bool {
+	mine := o.spots()
+	return slices.ContainsFunc(p.spots(), func(a spot) bool { return slices.Contains(mine, a) })
+}
+
+// crowded reports whether another request about one of o's names was under way at the same time.
+func (w *world) crowded(o *op) bool {
+	return slices.ContainsFunc(w.ops, func(p *op) bool {
+		return p != o && (p.replied == 0 || p.replied > o.issued) && o.share(p)
+	})
+}
+
+// meddled reports whether another session has changed one of the names that o is about, since the
+// moment given. Of that nobody can tell styxpersist.
+func (w *world) meddled(o *op, since int) bool {
+	for _, p := range w.ops {
+		if p.s == o.s || !o.share(p) {
+			continue
+		}
+		for _, x := range p.execs {
+			if x.eff && x.at > since {
+				return true
+			}
+		}
+	}
+	return false
+}
