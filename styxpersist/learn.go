@@ -222,10 +222,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnRenameat(r, r.fid.node, m.Oldname, s.second(r).node, m.Newname)
 	case lib9p.TypeTunlinkat:
 		m := r.msg(s.d).(*lib9p.Tunlinkat)
-		r.fid.node.renamed = s.seq
-		if n := r.fid.node.children[m.Name]; n != nil {
-			n.vanish()
-		}
+		s.unlinkedAt(r, r.fid.node, m.Name)
 	case lib9p.TypeTlock:
 		s.learnLock(r, f[lib9p.OffBody])
 	}

@@ -246,27 +246,6 @@ func (n *node) vanish() {
 	n.gone, n.sought = true, false
 }
 
-// found takes in that n, which was sought by its name, has been found there, and that no name has changed meanwhile.
-// Whether its directory is where it was sought nobody has looked: only a directory whose place is known counts.
-func (n *node) found() {
-	if !n.sought {
-		return
-	}
-	for p := n.parent; p.parent != nil; p = p.parent {
-		if p.gone {
-			return
-		}
-	}
-	if old := n.parent.children[n.name]; old != nil {
-		old.vanish()
-	}
-	n.gone, n.sought = false, false
-	if n.parent.children == nil {
-		n.parent.children = make(map[string]*node)
-	}
-	n.parent.children[n.name] = n
-}
-
 // move gives n the place name in dir, over whatever was there.
 func (n *node) move(dir *node, name string) {
 	if old := dir.children[name]; old != nil && old != n {

@@ -32,6 +32,16 @@ func (s *session) unlinked(n *node) {
 	n.vanish()
 }
 
+// unlinkedAt takes in that r has removed a name. Where names in the directory changed while it was under way, what has the
+// name now may have got it since.
+func (s *session) unlinkedAt(r *request, dir *node, name string) {
+	if n := dir.children[name]; n != nil {
+		n.vanish()
+		n.sought = r.seq <= dir.renamed
+	}
+	dir.renamed = s.seq
+}
+
 // move takes in that r has renamed n.
 func (s *session) move(r *request, n, dir *node, name string) {
 	if mutate.Has(mutate.RenameOne) || n.parent == dir && n.name == name { // also of a removed file, whose name is another's now
@@ -51,6 +61,31 @@ func (s *session) move(r *request, n, dir *node, name string) {
 		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name, seq: s.seq})
 	}
 	n.move(dir, name)
+}
+
+// found takes in that n, which was sought by its name, has been found there, and that no name has changed meanwhile.
+// Whether its directory is where it was sought nobody has looked: only a directory whose place is known counts.
+func (s *session) found(n *node) {
+	if !n.sought {
+		return
+	}
+	for p := n.parent; p.parent != nil; p = p.parent {
+		if p.gone {
+			return
+		}
+	}
+	if old := n.parent.children[n.name]; old != nil {
+		if sameFile(old.qid, n.qid) { // another walk has found it there
+			s.merge(n, old)
+			return
+		}
+		old.vanish()
+	}
+	n.gone, n.sought = false, false
+	if n.parent.children == nil {
+		n.parent.children = make(map[string]*node)
+	}
+	n.parent.children[n.name] = n
 }
 
 // merge makes the fids of old n's, which is the same file by another name.

@@ -172,7 +172,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 		switch {
 		case err == nil:
 			if moves == s.moves && !s.namesMove() {
-				f.node.found()
+				s.found(f.node)
 			}
 			if f.open {
 				s.counters.Restored.Add(1)

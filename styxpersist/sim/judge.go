@@ -177,7 +177,7 @@ func (s *session) lost(e *entry) bool {
 	return false
 }
 
-// tangled reports whether two requests that changed a name of e's were under way at once: the
+// tangled reports whether two requests that changed a name of e's were under way at once, one of them a rename: the
 // order of their answers does not tell which was done last.
 func (s *session) tangled(e *entry) bool {
 	var about []*op
@@ -185,7 +185,7 @@ func (s *session) tangled(e *entry) bool {
 		if o.s != s || o.effects() == 0 && o.replied != 0 && o.outcome != undecided || !slices.ContainsFunc(e.past, o.about) {
 			continue
 		}
-		if slices.ContainsFunc(about, func(p *op) bool { return p.replied == 0 || p.replied > o.issued }) {
+		if slices.ContainsFunc(about, func(p *op) bool { return (p.replied == 0 || p.replied > o.issued) && (o.renames() || p.renames()) }) {
 			return true
 		}
 		about = append(about, o)
@@ -205,7 +205,7 @@ func (w *world) judgeDoubt(o *op) {
 			return
 		}
 	}
-	if w.changes-o.changes == o.effects() && !w.crowded(o) && w.provable(o) {
+	if !w.disturbed(o) && !w.crowded(o) && w.provable(o) {
 		w.fail("operation %d, %s, was called undecided though it could be known (executed: %d)", o.id, name, o.effects())
 	}
 }
@@ -218,7 +218,7 @@ func (w *world) provable(o *op) bool {
 			return o.fid.node.entries[name] == nil
 		}
 		at, ok := o.fid.missed[name]
-		if !ok {
+		if !ok || o.s.saw(o.fid.node, name, o.issued) {
 			return false
 		}
 		for _, e := range o.fid.node.ever {
@@ -263,6 +263,14 @@ func (w *world) provable(o *op) bool {
 		return true
 	}
 	return true
+}
+
+// saw reports whether a walk of the session's, answered since, went to name in dir: that it was not there before is forgotten then.
+func (s *session) saw(dir *inode, name string, since int) bool {
+	return slices.ContainsFunc(s.w.ops, func(o *op) bool {
+		t, ok := o.msg.(*lib9p.Twalk)
+		return ok && o.s == s && o.replied > since && slices.Contains(t.Wname, name)
+	})
 }
 
 // knows reports whether a fid of the session keeps alive what it knows of name in dir.

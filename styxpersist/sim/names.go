@@ -97,3 +97,39 @@ func (w *world) meddled(o *op, since int) bool {
 	}
 	return false
 }
+
+func (o *op) renames() bool {
+	switch m := o.msg.(type) {
+	case *lib9p.Trename, *lib9p.Trenameat:
+		return true
+	case *lib9p.Twstat:
+		return m.Stat.Name != ""
+	}
+	return false
+}
+
+// disturbed reports whether something has happened since o was sent that a probe for it could stumble over: to a name that
+// o is about or on the way there, or to the content that it writes.
+func (w *world) disturbed(o *op) bool {
+	way := make(map[*inode]bool) // whose names matter
+	for _, f := range [...]*cfid{o.fid, o.fid2} {
+		if f == nil {
+			continue
+		}
+		way[o.dir], way[o.dir2] = true, true
+		for e := f.via; e != nil; e = e.dir.up {
+			for _, p := range e.past {
+				way[p.dir] = true
+			}
+		}
+	}
+	for _, p := range w.ops {
+		if p == o || !slices.ContainsFunc(p.execs, func(x exec) bool { return x.eff && x.at > o.issued }) {
+			continue
+		}
+		if slices.ContainsFunc(p.spots(), func(s spot) bool { return way[s.dir] }) || o.dir != nil && p.dir == o.dir {
+			return true
+		}
+	}
+	return false
+}

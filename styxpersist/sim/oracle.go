@@ -179,6 +179,9 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 			to.regular, to.missed = false, nil
 		}
 		to.ready, to.node, to.via, to.dir = true, x.node, x.via, x.node.isDir()
+		if len(t.Wname) == 0 { // whichever of the file's names the server came by
+			to.via = f.via
+		}
 		to.born = f.born
 	case *lib9p.Topen:
 		f.open, f.flags, f.rclose = true, uint32(t.Mode), t.Mode&plan9.ORCLOSE != 0
