@@ -49,6 +49,7 @@ const (
 	ENODATA      Errno = 61
 	EPROTO       Errno = 71
 	EOVERFLOW    Errno = 75
+	EMSGSIZE     Errno = 90
 	EOPNOTSUPP   Errno = 95
 	ETIMEDOUT    Errno = 110
 	ESTALE       Errno = 116
@@ -95,6 +96,7 @@ var errnoTexts = map[Errno]string{
 	ENODATA:      "no data available",
 	EPROTO:       "protocol botch",
 	EOVERFLOW:    "value too large for defined data type",
+	EMSGSIZE:     "message too long",
 	EOPNOTSUPP:   "operation not supported",
 	ETIMEDOUT:    "connection timed out",
 	ESTALE:       "stale file handle",

@@ -45,6 +45,9 @@ func (f Frame) PutU32(off int, v uint32) { le.PutUint32(f[off:], v) }
 // U64 returns the number at offset off.
 func (f Frame) U64(off int) uint64 { return le.Uint64(f[off:]) }
 
+// PutU64 sets the number at offset off.
+func (f Frame) PutU64(off int, v uint64) { le.PutUint64(f[off:], v) }
+
 // Qid returns the qid at offset off.
 func (f Frame) Qid(off int) Qid { return GetQid(f[off:]) }
 

@@ -97,7 +97,7 @@ func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, erro
 	s.mu.Lock()
 	before, known, created := n.length, n.lengthKnown && !s.disturbed(n, rs), false
 	for _, r := range rs {
-		want = append(want, r.frame[lib9p.OffCount+4:]...)
+		want = append(want, r.data()...)
 		ends = append(ends, len(want))
 		p.fenced = p.fenced && r.fenced
 		created = created || r.fid.created

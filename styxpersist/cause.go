@@ -53,6 +53,8 @@ func deathOf(f *fid, err error) *lib9p.Error {
 		return errXattrLost
 	case lostTree && number(err) != 0 && f.node.root.authed:
 		return errAuthFailed
+	case err == errTooLong:
+		return errTooLong
 	case lostTree:
 		return errStale // no name in it says anything
 	case !f.open && (isGoneAway(err) || err == errRemoved):

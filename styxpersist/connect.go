@@ -86,7 +86,7 @@ func (s *session) connected(srv *server) {
 	defer s.mu.Unlock()
 	s.counters.Connections.Add(1)
 	s.absence.until = time.Now()
-	s.report(Connected{Generation: srv.gen, Version: s.d.String(), Msize: s.msize})
+	s.report(Connected{Generation: srv.gen, Version: s.d.String(), Msize: srv.msize})
 }
 
 // handshake negotiates on conn: for the first time what the client offered,
@@ -137,19 +137,22 @@ func (s *session) negotiate(ctx context.Context, srv *server) error {
 	case v.Msize < lib9p.MinMsize:
 		return fmt.Errorf("server wants msize %d; %d is the least that works", v.Msize, lib9p.MinMsize)
 	case first:
-		s.agree(d, min(v.Msize, offer.Msize))
+		s.agree(srv, d, min(v.Msize, offer.Msize))
 	case d != s.d:
 		return fmt.Errorf("server speaks %s now, where the session is one of %s", d, s.d)
-	case v.Msize < s.msize:
+	case v.Msize < min(leastMsize, s.msize):
 		return fmt.Errorf("server wants msize %d now, where the session has %d", v.Msize, s.msize)
 	}
+	s.mu.Lock()
+	srv.msize = min(v.Msize, s.msize)
+	s.mu.Unlock()
 	return nil
 }
 
 // agree settles dialect and msize and tells the client.
-func (s *session) agree(d lib9p.Dialect, msize uint32) {
+func (s *session) agree(srv *server, d lib9p.Dialect, msize uint32) {
 	s.mu.Lock()
-	s.d, s.msize, s.agreedOn = d, msize, true
+	s.d, s.msize, srv.msize, s.agreedOn = d, msize, msize, true
 	s.replyTag(lib9p.NoTag, &lib9p.Rversion{Msize: msize, Version: d.String()})
 	s.mu.Unlock()
 	s.tell(nil)

@@ -37,26 +37,33 @@ func (c *cursor) had(name string) bool {
 	return ok
 }
 
-// wantsHelp reports whether r reads on in a directory that was opened anew since the client began.
-func (r *request) wantsHelp() bool {
-	if r.typ != lib9p.TypeTread && r.typ != lib9p.TypeTreaddir || r.fid.cursor == nil {
+// wantsHelp reports whether r reads on in a directory that was opened anew since the client began,
+// or asks for more of a directory than fits a message.
+func (r *request) wantsHelp(srv *server) bool {
+	if r.typ != lib9p.TypeTread && r.typ != lib9p.TypeTreaddir || !r.fid.dir {
 		return false
 	}
-	c := r.fid.cursor
-	if r.frame.U64(lib9p.OffOffset) == 0 {
-		c.broken, c.filter = false, false
+	if c := r.fid.cursor; c != nil {
+		if r.frame.U64(lib9p.OffOffset) == 0 {
+			c.broken, c.filter = false, false
+		}
+		if c.moved() {
+			return true
+		}
 	}
-	return c.broken || c.filter
+	return srv.shrunk() && r.frame.U32(lib9p.OffCount) > srv.room()
 }
 
+// moved reports whether the server's place in the directory may be another than the client's.
+func (c *cursor) moved() bool { return c != nil && (c.broken || c.filter) }
+
 // learnEntries takes in what a directory read gave the client.
-func (s *session) learnEntries(r *request, f lib9p.Frame) {
+func (s *session) learnEntries(r *request, data []byte) {
 	c := r.fid.cursor
 	if c == nil || r.frame.U64(lib9p.OffOffset) == 0 {
 		c = &cursor{names: make(map[uint64]struct{})}
 		r.fid.cursor = c
 	}
-	data := f[lib9p.OffBody+4:]
 	if s.d != lib9p.L {
 		c.offset = r.frame.U64(lib9p.OffOffset) + uint64(len(data))
 	}
@@ -96,9 +103,16 @@ func (s *session) eachEntry(data []byte, fn func(name string, cookie uint64, raw
 // help has r, a directory read that the server cannot answer as it stands, answered in a goroutine of its own.
 func (s *session) help(srv *server, r *request) {
 	r.fid.barrier = r
-	sfid, c := r.fid.sfid, r.fid.cursor
+	sfid, c, moved := r.fid.sfid, r.fid.cursor, r.fid.cursor.moved()
+	offset, count := r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount)
 	s.spawn(func() {
-		p, err := s.readOn(srv, sfid, c, r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount))
+		var p piece
+		var err error
+		if moved {
+			p, err = s.readOn(srv, sfid, c, offset, count)
+		} else {
+			p.data, err = s.readEntries(srv, sfid, offset, count)
+		}
 		s.mu.Lock()
 		defer s.tell(nil)
 		defer s.mu.Unlock()
@@ -110,14 +124,23 @@ func (s *session) help(srv *server, r *request) {
 				e = errIO
 			}
 			s.refuse(r, e)
-		case s.d == lib9p.L:
-			c.gave(p)
-			s.answer(r, &lib9p.Rreaddir{Data: p.data})
 		default:
-			c.gave(p)
-			s.answer(r, &lib9p.Rread{Data: p.data})
+			if moved {
+				c.gave(p)
+			} else {
+				s.learnEntries(r, p.data)
+			}
+			s.answer(r, s.entries(p.data))
 		}
 	})
+}
+
+// entries is the answer to a directory read.
+func (s *session) entries(data []byte) lib9p.Msg {
+	if s.d == lib9p.L {
+		return &lib9p.Rreaddir{Data: data}
+	}
+	return &lib9p.Rread{Data: data}
 }
 
 // A piece is what readOn found for the client, and where the cursor is once the client has it.
@@ -139,7 +162,6 @@ func (c *cursor) gave(p piece) {
 // entries; none is the end. It leaves the cursor as it is: the answer may be lost to a death still.
 // Only the goroutine of the fid's one directory read calls it.
 func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, count uint32) (p piece, err error) {
-	count = min(count, s.msize-lib9p.IOHeader)
 	s.mu.Lock()
 	p.to = *c
 	s.mu.Unlock()
@@ -214,7 +236,19 @@ func (s *session) cookieHolds(srv *server, sfid uint32, c *cursor, count uint32)
 	}
 }
 
+// readEntries reads a part of a directory, at most count bytes of whole entries. Where the client may have more than
+// srv gives with one message, an entry that did not fit is asked for once more, with all that a message can carry.
 func (s *session) readEntries(srv *server, sfid uint32, offset uint64, count uint32) ([]byte, error) {
+	n, most := min(count, srv.room()), min(count, srv.msize-readHeader)
+	data, err := s.readSome(srv, sfid, offset, n)
+	if srv.shrunk() && most > n && len(data) == 0 && (err == nil || number(err) != 0) {
+		return s.readSome(srv, sfid, offset, most)
+	}
+	return data, err
+}
+
+// readSome reads count bytes of a directory at offset.
+func (s *session) readSome(srv *server, sfid uint32, offset uint64, count uint32) ([]byte, error) {
 	if s.d == lib9p.L {
 		m, err := srv.call(srv.ctx, &lib9p.Treaddir{Fid: sfid, Offset: offset, Count: count})
 		if err != nil {

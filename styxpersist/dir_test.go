@@ -14,7 +14,7 @@ import (
 func (p *play) dirData(entries []string) []byte {
 	var data []byte
 	for _, e := range entries {
-		name, cookie, _ := strings.Cut(e, ":")
+		name, cookie, _ := strings.Cut(spell(e), ":")
 		n, _ := strconv.ParseUint(cookie, 10, 64)
 		if p.d == lib9p.L {
 			data = lib9p.AppendDirent(data, &lib9p.Dirent{Qid: lib9p.Qid{Path: 100}, Offset: n, Name: name})

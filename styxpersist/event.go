@@ -18,7 +18,7 @@ type Event interface {
 type Connected struct {
 	Generation int    // 1 for the first connection that was tried
 	Version    string // the dialect, as in Tversion
-	Msize      uint32 // of the session
+	Msize      uint32 // of this connection, in bytes: the session's, or less where the server takes less now
 }
 
 // Lost is the death of a connection.

@@ -22,6 +22,8 @@ type fid struct {
 	rclose  bool
 	created bool // by this session
 	cursor  *cursor
+	iounit  uint32 // of the Ropen that the client got; 0 for what fits a message
+	unit    uint32 // what the present connection's open takes with a message, where that is less; else 0
 
 	xattr     string // roleXattrR: the attribute's name
 	xattrSize uint64

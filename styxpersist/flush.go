@@ -22,7 +22,7 @@ func (s *session) noteFlush(r *request, f lib9p.Frame) bool {
 	if s.srv != nil && (old == nil || old.state == sent && old.srv == s.srv && s.srv.newTag(r)) {
 		oldtag := uint16(tagUnused)
 		if old != nil {
-			oldtag, r.oldSeq = old.stag, old.seq
+			oldtag, r.oldSeq, old.flushing = old.stag, old.seq, true
 		} else if !s.srv.newTag(r) {
 			s.answer(r, &lib9p.Rflush{})
 			return false
@@ -60,8 +60,12 @@ func (s *session) flushHere(r, old *request) {
 	}
 }
 
-// cancelled forgets a request as though it had never been sent; it gets no answer.
+// cancelled forgets a request as though it had never been sent; it gets no answer,
+// unless some of what it writes has been written.
 func (s *session) cancelled(old *request) {
+	if s.wroteSome(old) {
+		return
+	}
 	if old.doubt {
 		s.crowd(old)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,8 @@ import (
 )
 
 // answers serves conn in a way that is legal enough: every request is answered, with success where a fixed
-// answer can be given. It ends with the connection.
-func answers(conn io.ReadWriteCloser, d lib9p.Dialect) {
+// answer can be given. It takes messages of most bytes, and ends with the connection.
+func answers(conn io.ReadWriteCloser, d lib9p.Dialect, most uint32) {
 	defer conn.Close()
 	in := lib9p.NewReader(conn, 1<<24)
 	for {
@@ -32,7 +33,7 @@ func answers(conn io.ReadWriteCloser, d lib9p.Dialect) {
 		var r lib9p.Msg
 		switch m := m.(type) {
 		case *lib9p.Tversion:
-			r = &lib9p.Rversion{Msize: m.Msize, Version: m.Version}
+			r = &lib9p.Rversion{Msize: min(m.Msize, most), Version: m.Version}
 			if nd, ok := lib9p.ParseDialect(m.Version); ok {
 				d = nd
 			}
@@ -136,6 +137,10 @@ func seedsOfClients(t testing.TB) [][]byte {
 			`Tattach tag 1 fid 0 afid 4294967295 uname a aname ""`, "Twalk tag 2 fid 0 newfid 1 nwname 1 ..",
 			"Tcreate tag 3 fid 1 name x perm 0644 mode 65", "Twrite tag 4 fid 1 offset 0 count 3 data abc", "Tremove tag 5 fid 1",
 			"Tstat tag 6 fid 0", "Tclunk tag 7 fid 0", "Tauth tag 8 afid 5 uname a aname b"),
+		packed(t, lib9p.L, "Tversion tag 65535 msize 8192 version 9P2000.L",
+			`Tattach tag 1 fid 0 afid 4294967295 uname a aname "" nuname 0`, "Twalk tag 2 fid 0 newfid 1 nwname 1 a",
+			"Tlopen tag 3 fid 1 flags 1", "Twrite tag 4 fid 1 offset 0 count 1200 data "+strings.Repeat("a", 1200),
+			"Tflush tag 5 oldtag 4", "Treaddir tag 6 fid 0 offset 0 count 8000"),
 	}
 }
 
@@ -156,6 +161,7 @@ func FuzzClient(f *testing.F) {
 			var server *wire
 			done := make(chan error, 1)
 			go func() { done <- Serve(context.Background(), near, Config{Redial: redial}) }()
+			most := uint32(1 << 24)
 			serve := func(wait time.Duration) {
 				end := time.After(wait)
 				for {
@@ -163,7 +169,8 @@ func FuzzClient(f *testing.F) {
 					case c := <-redial:
 						mine, its := newWires()
 						server = its
-						go answers(its, lib9p.L)
+						go answers(its, lib9p.L, most)
+						most = leastMsize // and the next takes less
 						c <- mine
 					case <-end:
 						return
@@ -239,7 +246,7 @@ func fuzzServer(t *testing.T, d lib9p.Dialect, said []byte) {
 				first = false
 				go liar(its, said)
 			} else {
-				go answers(its, d)
+				go answers(its, d, leastMsize)
 			}
 			c <- mine
 		}

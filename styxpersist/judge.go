@@ -87,6 +87,9 @@ func (s *session) judge(r *request) {
 		r.state, r.doubt, r.fenced = queued, true, s.absence.fenced
 	}
 	r.srv, r.refused = nil, nil
+	if r.state != done && r.typ == lib9p.TypeTwrite && s.judgePieces(r) {
+		return
+	}
 	switch {
 	case r.state == done: // another verdict answered it
 	case r.typ == lib9p.TypeTflush:

@@ -34,10 +34,14 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	switch r.typ {
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
 		if r.fid.dir {
-			s.learnEntries(r, f)
+			s.learnEntries(r, f[lib9p.OffBody+4:])
 		}
 	case lib9p.TypeTwrite:
-		s.learnWrite(r, uint64(f.U32(lib9p.OffBody)))
+		count := f.U32(lib9p.OffBody)
+		s.learnWrite(r, uint64(count))
+		if r.piece > 0 {
+			return s.learnPiece(r, f, count), nil
+		}
 	case lib9p.TypeTclunk:
 		if f.Type() == lib9p.TypeRremove { // ORCLOSE
 			f[4] = lib9p.TypeRclunk
@@ -82,11 +86,11 @@ func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
 	}
 	switch r.typ {
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
-		if got, asked := f.U32(lib9p.OffBody), r.frame.U32(lib9p.OffCount); got > asked {
+		if got, asked := f.U32(lib9p.OffBody), min(r.frame.U32(lib9p.OffCount), r.srv.room()); got > asked {
 			return false, fmt.Errorf("server sent %d bytes where %d were asked for", got, asked)
 		}
 	case lib9p.TypeTwrite:
-		if got, gave := f.U32(lib9p.OffBody), r.frame.U32(lib9p.OffCount); got > gave {
+		if got, gave := f.U32(lib9p.OffBody), uint32(len(r.data())); got > gave {
 			return false, fmt.Errorf("server wrote %d bytes of %d", got, gave)
 		}
 	case lib9p.TypeTwalk:
@@ -121,6 +125,10 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		}
 	case lib9p.TypeTremove:
 		s.forget(r.fid)
+	case lib9p.TypeTwrite:
+		if s.wroteSome(r) {
+			return nil
+		}
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
 		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq, s.namesMove())
@@ -179,12 +187,12 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 	case lib9p.TypeTxattrcreate:
 		s.learnAttrCreate(r)
 	case lib9p.TypeTopen:
-		s.learnOpen(r.fid, uint32(r.frame[lib9p.OffFid+4]), f.Qid(lib9p.OffBody))
+		s.learnOpen(r.fid, uint32(r.frame[lib9p.OffFid+4]), f)
 	case lib9p.TypeTlopen:
-		s.learnOpen(r.fid, r.frame.U32(lib9p.OffFid+4), f.Qid(lib9p.OffBody))
+		s.learnOpen(r.fid, r.frame.U32(lib9p.OffFid+4), f)
 	case lib9p.TypeTcreate:
 		m := r.msg(s.d).(*lib9p.Tcreate)
-		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f.Qid(lib9p.OffBody))
+		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f)
 		const special = plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET | lib9p.DMLINK
 		if s.d == lib9p.U && m.Perm&special != 0 {
 			r.fid.open = false // it stands there, and has not been opened
@@ -192,7 +200,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		}
 	case lib9p.TypeTlcreate:
 		m := r.msg(s.d).(*lib9p.Tlcreate)
-		s.learnCreate(r.fid, m.Name, m.Flags, f.Qid(lib9p.OffBody))
+		s.learnCreate(r.fid, m.Name, m.Flags, f)
 	case lib9p.TypeTremove:
 		s.unlinked(r.fid.node)
 		s.forget(r.fid)
@@ -326,8 +334,11 @@ func (s *session) saysNotFound(f lib9p.Frame) bool {
 	return err == nil && lib9p.ErrorOf(m) != nil && lib9p.ErrorOf(m).Number() == lib9p.ENOENT
 }
 
-func (s *session) learnOpen(f *fid, flags uint32, qid lib9p.Qid) {
+// learnOpen takes in that f was opened or made with flags, and that the server answered so.
+func (s *session) learnOpen(f *fid, flags uint32, answer lib9p.Frame) {
+	qid := answer.Qid(lib9p.OffBody)
 	f.open = true
+	f.iounit, f.unit = answer.U32(lib9p.OffBody+lib9p.QidSize), 0
 	f.dir = isDir(qid)
 	if !sameFile(f.node.qid, qid) { // a device that made another file for this open: no path leads to it
 		n := f.node
@@ -369,7 +380,8 @@ func (s *session) setFlags(f *fid, flags uint32) {
 	}
 }
 
-func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) {
+func (s *session) learnCreate(f *fid, name string, flags uint32, answer lib9p.Frame) {
+	qid := answer.Qid(lib9p.OffBody)
 	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name]
 	f.node.renamed = s.seq
 	n := f.node.child(name, qid, s.seq+1)
@@ -384,7 +396,7 @@ func (s *session) learnCreate(f *fid, name string, flags uint32, qid lib9p.Qid) 
 	if qid.Type&(plan9.QTDIR|plan9.QTAPPEND|plan9.QTEXCL|plan9.QTSYMLINK) == 0 {
 		n.kind = kindRegular
 	}
-	s.learnOpen(f, flags, qid)
+	s.learnOpen(f, flags, answer)
 	if isNew {
 		s.emptied(n)
 	}

@@ -7,7 +7,7 @@ import (
 // learnWrite keeps account of a file's length.
 func (s *session) learnWrite(r *request, count uint64) {
 	if r.fid.attr != nil {
-		s.learnAttrWrite(r.fid.attr, r.frame.U64(lib9p.OffOffset), r.frame[lib9p.OffCount+4:][:count])
+		s.learnAttrWrite(r.fid.attr, r.offset(), r.data()[:count])
 	}
 	if r.fid.role != roleFile {
 		return
@@ -18,7 +18,7 @@ func (s *session) learnWrite(r *request, count uint64) {
 		n.length += count
 		return
 	}
-	n.length = max(n.length, r.frame.U64(lib9p.OffOffset)+count)
+	n.length = max(n.length, r.offset()+count)
 	if n.writing > 1 {
 		n.lengthKnown = false
 	}

@@ -34,18 +34,18 @@ func (s *session) owes(n *node) bool {
 
 // reopenAsOwner opens sfid again where its mode forbids it, or where it has to get its mode back.
 // One at a time does so: another would take the changed mode for the true one.
-func (s *session) reopenAsOwner(srv *server, sfid uint32, w wayTo, qid lib9p.Qid, err error) (lib9p.Qid, error) {
+func (s *session) reopenAsOwner(srv *server, sfid uint32, w *wayTo, o opened, err error) (opened, error) {
 	if !s.beOwner(srv) {
-		return qid, errGone
+		return o, errGone
 	}
 	defer func() { <-s.asOwner }()
 	if w.created && forbids(err) {
-		qid, err = s.allowAndOpen(srv, sfid, w)
+		o, err = s.allowAndOpen(srv, sfid, w)
 	}
 	if back := s.restoreMode(srv, sfid, w.node); err == nil {
 		err = back
 	}
-	return qid, err
+	return o, err
 }
 
 // beOwner waits until nobody else changes modes. It returns false where srv has died.
@@ -58,17 +58,17 @@ func (s *session) beOwner(srv *server) bool {
 	}
 }
 
-func (s *session) allowAndOpen(srv *server, sfid uint32, w wayTo) (lib9p.Qid, error) {
+func (s *session) allowAndOpen(srv *server, sfid uint32, w *wayTo) (opened, error) {
 	mode, err := s.modeOf(srv, sfid)
 	if err != nil {
-		return lib9p.Qid{}, err
+		return opened{}, err
 	}
 	s.owe(w.node, mode)
 	if err := s.chmod(srv, sfid, mode|ownerRW); err != nil {
 		if _, refused := errors.AsType[*lib9p.Error](err); refused { // else it may have been done
 			s.paid(w.node)
 		}
-		return lib9p.Qid{}, err
+		return opened{}, err
 	}
 	return s.open(srv, sfid, w.flags)
 }

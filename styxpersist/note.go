@@ -24,6 +24,7 @@ var (
 	errOpenWalk   = &lib9p.Error{Ename: "cannot clone open fid", Errno: lib9p.EINVAL}
 	errAttrTooBig = &lib9p.Error{Ename: "attribute too big", Errno: lib9p.E2BIG}
 	errXattrLost  = &lib9p.Error{Ename: "attribute possibly not written", Errno: lib9p.EIO}
+	errTooLong    = &lib9p.Error{Ename: "message too long for the server", Errno: lib9p.EMSGSIZE}
 	errLockLost   = &lib9p.Error{Ename: "lock lost with the connection", Errno: lib9p.EIO}
 )
 
@@ -66,7 +67,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
 		return nil, nil
 	}
-	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || r.wantsHelp() || r.hardLink || !s.assign(r, s.srv) {
+	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || !s.assign(r, s.srv) {
 		s.enqueue(r)
 		return nil, nil
 	}
@@ -292,6 +293,6 @@ func (s *session) patch(f lib9p.Frame, r *request) {
 			f[4] = lib9p.TypeTremove
 		}
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
-		f.PutU32(lib9p.OffCount, min(f.U32(lib9p.OffCount), s.msize-lib9p.IOHeader))
+		f.PutU32(lib9p.OffCount, min(f.U32(lib9p.OffCount), r.srv.room()))
 	}
 }

@@ -179,7 +179,7 @@ func (p *play) do(verb, rest string) {
 	case "connect":
 		p.connect(rest)
 	case "shake":
-		p.shake()
+		p.shake("$msize")
 	case "refuse":
 		p.refuse(rest, syscall.ECONNREFUSED)
 	case "away":
@@ -190,7 +190,7 @@ func (p *play) do(verb, rest string) {
 		p.gone = true
 		p.client.conn.Close()
 	case "tree":
-		p.modelLine(rest)
+		p.modelLine(spell(rest))
 	case "manual":
 		p.modelManual(rest)
 	case "end":
@@ -350,15 +350,18 @@ func (p *play) connect(rest string) {
 	p.setDirEnds()
 	p.newGeneration()
 	p.asked() <- near
-	if rest != "raw" {
-		p.shake()
+	switch how, n, _ := strings.Cut(rest, " "); how {
+	case "":
+		p.shake("$msize")
+	case "less":
+		p.shake(n)
 	}
 }
 
-// shake makes the handshake on a new connection, as it was the first time.
-func (p *play) shake() {
+// shake makes the handshake on a new connection, as it was the first time, but for the msize that the server answers.
+func (p *play) shake(msize string) {
 	p.server.hear("Tversion tag 65535 msize $msize version $version")
-	p.server.say("Rversion tag 65535 msize $msize version $version")
+	p.server.say("Rversion tag 65535 msize " + msize + " version $version")
 	for i, qid := range p.roots {
 		p.server.hear(fmt.Sprintf("Tattach fid $root%d afid 4294967295 ... => Rattach qid %s", i, qid))
 		synctest.Wait()

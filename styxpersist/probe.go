@@ -127,7 +127,7 @@ func (p *prober) read(sfid uint32, offset uint64, count uint32) ([]byte, error) 
 	var all []byte
 	for uint32(len(all)) < count {
 		m, err := p.srv.call(p.srv.ctx, &lib9p.Tread{
-			Fid: sfid, Offset: offset + uint64(len(all)), Count: min(count-uint32(len(all)), p.s.msize-lib9p.IOHeader)})
+			Fid: sfid, Offset: offset + uint64(len(all)), Count: min(count-uint32(len(all)), p.srv.room())})
 		if err != nil {
 			return nil, err
 		}

@@ -113,7 +113,9 @@ func (s *session) decide(r *request, v verdict) {
 	switch {
 	case v.again:
 		s.counters.Again.Add(1)
-		r.state, r.doubt, r.resent = queued, false, true
+		if s.notDone(r) {
+			return
+		}
 		s.advance(r.fid)
 		if r.fid2 != nil {
 			s.advance(r.fid2)

@@ -139,6 +139,9 @@ func (s *session) fromServer(srv *server) error {
 // take finds the request that f answers and returns what the client is to be told, if anything.
 // The error says that srv speaks nonsense. The mutex is held.
 func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
+	if f.Size() > srv.msize {
+		return nil, fmt.Errorf("server sent %d bytes, more than the msize of %d", f.Size(), srv.msize)
+	}
 	r := srv.outstanding(f.Tag())
 	if r == nil {
 		srv.unknown++

@@ -29,6 +29,10 @@ type request struct {
 	makes     *fid  // the fid that its success makes
 	writes    *node // Twrite: the file
 
+	// A Twrite in pieces, see fit.go: bytes written with those that have their answer, and with the one under way.
+	wrote, piece uint32
+	flushing     bool // a Tflush of it is at the server: no other piece goes
+
 	refused  *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
 	oldSeq   uint64       // Tflush: the request that it cancels, which may have its answer since
 	flushes  []*request   // Tflushes that wait for the end of its probe
@@ -257,7 +261,7 @@ func (s *session) advance(f *fid) {
 func (s *session) pop(f *fid, r *request) {
 	f.waiting = f.waiting[1:]
 	f.unsent++
-	if r.changesFid() {
+	if r.changesFid() || !r.fits(s.srv) {
 		f.barrier = r
 	}
 }

@@ -160,7 +160,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 		moves := s.moves
 		s.mu.Unlock()
 
-		sfid, err := s.reach(srv, w)
+		sfid, err := s.reach(srv, &w)
 		s.mu.Lock()
 		if f.dropped || s.srv != srv {
 			if err == nil {
@@ -177,6 +177,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 			if f.open {
 				s.counters.Restored.Add(1)
 			}
+			f.unit = smaller(w.iounit, f.iounit)
 			locked := len(f.locks) > 0
 			if !locked {
 				s.arrived(srv, f, sfid)
@@ -194,7 +195,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 		f.restoring = nil
 		f.die(deathOf(f, err))
 		_, lostTree := errors.AsType[*rootError](err)
-		f.again = !f.open && f.role == roleFile || lostTree
+		f.again = !f.open && f.role == roleFile || lostTree || err == errTooLong
 		s.reportDead(f, err)
 		s.paySoon(srv, f.node)
 		s.advance(f)
@@ -237,6 +238,7 @@ type wayTo struct {
 	xattr   string
 	size    uint64
 	attr    *attrWrite
+	iounit  uint32 // what the server told when it was opened again
 }
 
 func (s *session) wayTo(f *fid) wayTo {
@@ -248,7 +250,7 @@ func (s *session) wayTo(f *fid) wayTo {
 }
 
 // reach makes an sfid on srv that is what w describes.
-func (s *session) reach(srv *server, w wayTo) (uint32, error) {
+func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 	if w.gone {
 		return 0, errRemoved
 	}
@@ -289,7 +291,7 @@ func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qi
 	s.mu.Unlock()
 	base := from
 	for first := true; first || len(names) > 0; first = false {
-		n := min(len(names), lib9p.MaxWalk)
+		n := srv.namesThatFit(names)
 		s.mu.Lock()
 		to := srv.newSfid()
 		s.mu.Unlock()
@@ -319,37 +321,46 @@ func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qi
 }
 
 // reopen opens sfid as w was open.
-func (s *session) reopen(srv *server, sfid uint32, w wayTo) error {
-	qid, err := s.open(srv, sfid, w.flags)
+func (s *session) reopen(srv *server, sfid uint32, w *wayTo) error {
+	o, err := s.open(srv, sfid, w.flags)
 	if w.created && forbids(err) || s.owes(w.node) {
-		qid, err = s.reopenAsOwner(srv, sfid, w, qid, err)
+		o, err = s.reopenAsOwner(srv, sfid, w, o, err)
 	}
 	if err != nil {
 		return err
 	}
-	if !sameFile(qid, w.qid) {
+	if !sameFile(o.qid, w.qid) {
 		return errReplaced
 	}
+	w.iounit = o.iounit
 	return nil
 }
 
+// An opened is what a server says of a file that it has opened.
+type opened struct {
+	qid    lib9p.Qid
+	iounit uint32
+}
+
 // open opens sfid with a mode of Topen or flags of Tlopen.
-func (s *session) open(srv *server, sfid, flags uint32) (lib9p.Qid, error) {
+func (s *session) open(srv *server, sfid, flags uint32) (opened, error) {
 	if s.d == lib9p.L {
 		m, err := srv.call(srv.ctx, &lib9p.Tlopen{Fid: sfid, Flags: flags})
 		if err != nil {
-			return lib9p.Qid{}, err
+			return opened{}, err
 		}
-		return m.(*lib9p.Rlopen).Qid, nil
+		o := m.(*lib9p.Rlopen)
+		return opened{o.Qid, o.Iounit}, nil
 	}
 	m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)})
 	if forbids(err) && flags&3 == plan9.OEXEC { // to execute was allowed once; what is wanted of it now is to be read
 		m, err = srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)&^3 | plan9.OREAD})
 	}
 	if err != nil {
-		return lib9p.Qid{}, err
+		return opened{}, err
 	}
-	return m.(*lib9p.Ropen).Qid, nil
+	o := m.(*lib9p.Ropen)
+	return opened{o.Qid, o.Iounit}, nil
 }
 
 // drop has an sfid clunked that is not needed any more.

@@ -16,6 +16,8 @@ type server struct {
 	conn lib9p.Transport
 	s    *session
 
+	msize uint32 // what this connection takes; the session's at most
+
 	wmu sync.Mutex // one writer at a time
 
 	// Of the session's mutex.
@@ -52,7 +54,7 @@ var errGone = errors.New("connection to the server lost")
 
 func newServer(s *session, conn lib9p.Transport, gen int) *server {
 	srv := &server{
-		s: s, conn: conn, gen: gen,
+		s: s, conn: conn, gen: gen, msize: s.msize,
 		roots:   make(map[*root]*rootWay),
 		gone:    make(chan struct{}),
 		window:  make(chan struct{}, restoreWindow),
@@ -180,7 +182,13 @@ func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
 	d := s.d
 	s.mu.Unlock()
 	f, err := lib9p.Pack(d, r.stag, m)
+	if err == nil && f.Size() > srv.msize {
+		err = errTooLong
+	}
 	if err != nil {
+		s.mu.Lock()
+		srv.freeTag(r)
+		s.mu.Unlock()
 		return nil, err
 	}
 	if _, err := srv.write(f); err != nil {

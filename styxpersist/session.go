@@ -183,18 +183,21 @@ func (s *session) release() {
 			break
 		}
 		r := s.ready[0]
-		if r.state == queued && !r.wantsHelp() && !s.assign(r, srv) {
+		helped, tooLong := r.wantsHelp(srv), s.tooLong(srv, r)
+		if r.state == queued && !helped && !tooLong && !s.assign(r, srv) {
 			break // the answer that frees a tag will kick
 		}
 		s.ready = s.ready[1:]
 		r.unsentLess()
 		switch {
 		case r.state == done:
-		case r.wantsHelp():
+		case helped:
 			s.help(srv, r)
+		case tooLong:
+			s.refuseTooLong(r)
 		default:
 			at := len(out.run)
-			out.run = append(out.run, s.wire(r)...)
+			out.run = append(out.run, s.wire(srv, r)...)
 			s.patch(out.run[at:], r)
 			out.ends = append(out.ends, burstEnd{r, r.seq, len(out.run)})
 		}
@@ -208,11 +211,19 @@ func (s *session) release() {
 	}
 }
 
-// wire returns r's message for the server, but for what patch does.
-func (s *session) wire(r *request) lib9p.Frame {
-	if !r.hardLink {
-		return r.frame
+// wire returns r's message for srv, but for what patch does.
+func (s *session) wire(srv *server, r *request) lib9p.Frame {
+	switch {
+	case r.hardLink:
+		return s.wireLink(r)
+	case r.typ == lib9p.TypeTwrite && r.inPieces(srv):
+		return r.nextPiece(srv)
 	}
+	return r.frame
+}
+
+// wireLink returns r, a Tcreate that makes a hard link, with the server's number of the fid that its text names.
+func (s *session) wireLink(r *request) lib9p.Frame {
 	m := r.msg(s.d).(*lib9p.Tcreate)
 	m.Extension = strconv.FormatUint(uint64(r.fid2.sfid), 10) + "\n" // as v9fs writes it
 	f, err := lib9p.Pack(s.d, r.ctag, m)

@@ -4,6 +4,7 @@ package styxpersist
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ var errorNames = map[string]*lib9p.Error{
 	"undecided": errUndecided, "unknownfid": errUnknownFid, "dupfid": errDupFid, "badname": errBadName,
 	"proto": errProto, "notfound": errNotFound, "stale": errStale, "authlost": errAuthLost, "authfailed": errAuthFailed, "io": errIO,
 	"attrtoobig": errAttrTooBig, "nodata": {Errno: lib9p.ENODATA},
-	"openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "badoffset": errBadOffset,
+	"openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "toolong": errTooLong, "badoffset": errBadOffset,
 	"exists": {Ename: "file already exists", Errno: lib9p.EEXIST},
 	"perm":   {Ename: "permission denied", Errno: lib9p.EACCES},
 	"nofile": {Ename: "too many open files", Errno: lib9p.EMFILE},
@@ -66,8 +67,17 @@ var errorNames = map[string]*lib9p.Error{
 	"notdir": {Ename: "not a directory", Errno: lib9p.ENOTDIR},
 }
 
+// manyOf is a letter and how often it stands there.
+var manyOf = regexp.MustCompile(`[a-z]\*[0-9]+`)
+
+// spell writes out what stands there many times.
+func spell(line string) string {
+	return manyOf.ReplaceAllStringFunc(line, func(s string) string { return strings.Repeat(s[:1], atoi(s[2:])) })
+}
+
 // expand writes out what scripts abbreviate: an error, as ERROR name, in the words of the dialect.
 func (p *play) expand(line string) string {
+	line = spell(line)
 	before, name, ok := strings.Cut(line, "ERROR")
 	if !ok || before != "" {
 		return line

@@ -140,7 +140,7 @@ func (s *session) rewriteAttr(srv *server, sfid uint32, a *attrWrite) (begun boo
 		return false, err
 	}
 	for at := 0; at < len(a.value); {
-		n := min(len(a.value)-at, int(s.msize)-lib9p.IOHeader)
+		n := min(len(a.value)-at, int(srv.room()))
 		m, err := srv.call(srv.ctx, &lib9p.Twrite{Fid: sfid, Offset: uint64(at), Data: a.value[at : at+n]})
 		if err != nil {
 			return true, err
@@ -172,7 +172,7 @@ func (s *session) readAttr(srv *server, sfid uint32, name string) (v []byte, the
 		return nil, true, nil // longer than any that is looked for
 	}
 	for uint64(len(v)) < size { // some servers refuse to read beyond the end
-		m, err := srv.call(srv.ctx, &lib9p.Tread{Fid: to, Offset: uint64(len(v)), Count: uint32(min(size-uint64(len(v)), uint64(s.msize)-lib9p.IOHeader))})
+		m, err := srv.call(srv.ctx, &lib9p.Tread{Fid: to, Offset: uint64(len(v)), Count: uint32(min(size-uint64(len(v)), uint64(srv.room())))})
 		if err != nil {
 			return nil, true, err
 		}
@@ -217,7 +217,7 @@ func (p *prober) committed(r *request) (verdict, error) {
 }
 
 // reachXattr makes sfid, which is the file's, a fid of its attribute again.
-func (s *session) reachXattr(srv *server, sfid uint32, w wayTo) (uint32, error) {
+func (s *session) reachXattr(srv *server, sfid uint32, w *wayTo) (uint32, error) {
 	s.mu.Lock()
 	to := srv.newSfid()
 	s.mu.Unlock()
