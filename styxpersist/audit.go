@@ -14,6 +14,7 @@ func (s *session) audit(final bool) error {
 	writing := make(map[*node]int)
 	refs := make(map[*node]int)
 	all := make(map[*fid]bool)
+	opens := make(map[*node]int)
 	for tag, r := range s.reqs {
 		if r == nil {
 			continue
@@ -31,6 +32,10 @@ func (s *session) audit(final bool) error {
 		if r.writes != nil {
 			writing[r.writes]++
 			refs[r.writes]++
+		}
+		if r.hide != nil {
+			refs[r.hide.n]++
+			refs[r.hide.dir]++
 		}
 	}
 	if bytes != s.bytes {
@@ -56,10 +61,18 @@ func (s *session) audit(final bool) error {
 		if f.node != nil {
 			refs[f.node]++
 		}
+		if f.open {
+			opens[f.node]++
+		}
 		for _, r := range f.waiting {
 			if r.state != done && s.reqs[r.ctag] != r {
 				return fmt.Errorf("fid %d keeps a request that nobody made", f.num)
 			}
+		}
+	}
+	for f := range all {
+		if f.node != nil && f.node.opens != opens[f.node] {
+			return fmt.Errorf("node %q has %d open fids, says %d", f.node.name, opens[f.node], f.node.opens)
 		}
 	}
 	if err := s.auditTags(); err != nil {
@@ -131,6 +144,17 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 	for _, n := range s.owed {
 		held[n]++
 		refs[n]++
+	}
+	for n, st := range s.stays {
+		held[n]++
+		refs[n]++
+		if st.to != nil {
+			refs[st.to]++
+		}
+	}
+	for at := range s.sweeping {
+		held[at.dir]++
+		refs[at.dir]++
 	}
 	for n := range held {
 		if err := down(n); err != nil {

@@ -175,6 +175,7 @@ func (s *session) goodbye(srv *server) {
 	for _, sfid := range remove {
 		srv.call(ctx, &lib9p.Tremove{Fid: sfid})
 	}
+	s.leaveHidden(ctx, srv)
 	if c, ok := srv.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		select {
 		case <-srv.gone:

@@ -17,7 +17,8 @@ type cursor struct {
 	overflow bool                // there were too many to keep
 	broken   bool                // the directory was opened anew since
 	filter   bool                // .L: a cookie has meant nothing once; leave out what the client has had, to the end
-	server   uint64              // 9P2000 and broken: the server's offset where ours is offset
+	shifted  bool                // 9P2000: the client was not shown all, so that the server's offsets are others
+	server   uint64              // 9P2000, and broken or shifted: the server's offset where ours is offset
 }
 
 const maxNames = 1 << 20
@@ -45,7 +46,7 @@ func (r *request) wantsHelp(srv *server) bool {
 	}
 	if c := r.fid.cursor; c != nil {
 		if r.frame.U64(lib9p.OffOffset) == 0 {
-			c.broken, c.filter = false, false
+			c.broken, c.filter, c.shifted = false, false, false
 		}
 		if c.moved() {
 			return true
@@ -55,7 +56,7 @@ func (r *request) wantsHelp(srv *server) bool {
 }
 
 // moved reports whether the server's place in the directory may be another than the client's.
-func (c *cursor) moved() bool { return c != nil && (c.broken || c.filter) }
+func (c *cursor) moved() bool { return c != nil && (c.broken || c.filter || c.shifted) }
 
 // learnEntries takes in what a directory read gave the client.
 func (s *session) learnEntries(r *request, data []byte) {
@@ -100,18 +101,22 @@ func (s *session) eachEntry(data []byte, fn func(name string, cookie uint64, raw
 	return true
 }
 
-// help has r, a directory read that the server cannot answer as it stands, answered in a goroutine of its own.
+// help has r, which the server cannot answer as it stands, answered in a goroutine of its own.
 func (s *session) help(srv *server, r *request) {
+	if r.hide != nil {
+		s.hide(srv, r)
+		return
+	}
 	r.fid.barrier = r
-	sfid, c, moved := r.fid.sfid, r.fid.cursor, r.fid.cursor.moved()
+	sfid, dir, c, moved := r.fid.sfid, r.fid.node, r.fid.cursor, r.fid.cursor.moved()
 	offset, count := r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount)
 	s.spawn(func() {
 		var p piece
 		var err error
 		if moved {
-			p, err = s.readOn(srv, sfid, c, offset, count)
+			p, err = s.readOn(srv, sfid, dir, c, offset, count)
 		} else {
-			p.data, err = s.readEntries(srv, sfid, offset, count)
+			p.data, err = s.readVisible(srv, sfid, dir, offset, count)
 		}
 		s.mu.Lock()
 		defer s.tell(nil)
@@ -125,10 +130,12 @@ func (s *session) help(srv *server, r *request) {
 			}
 			s.refuse(r, e)
 		default:
+			var more bool
 			if moved {
 				c.gave(p)
-			} else {
-				s.learnEntries(r, p.data)
+			} else if p.data, more = s.learnVisible(r, p.data); more {
+				s.help(srv, r)
+				return
 			}
 			s.answer(r, s.entries(p.data))
 		}
@@ -152,7 +159,9 @@ type piece struct {
 
 // gave takes in that the client gets p.
 func (c *cursor) gave(p piece) {
-	c.offset, c.last, c.server, c.filter, c.broken = p.to.offset, p.to.last, p.to.server, p.to.filter, p.to.broken
+	names, overflow := c.names, c.overflow
+	*c = p.to
+	c.names, c.overflow = names, overflow
 	for _, name := range p.names {
 		c.saw(name)
 	}
@@ -161,14 +170,14 @@ func (c *cursor) gave(p piece) {
 // readOn reads the part of a directory that the client has not had, at most count bytes of whole
 // entries; none is the end. It leaves the cursor as it is: the answer may be lost to a death still.
 // Only the goroutine of the fid's one directory read calls it.
-func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, count uint32) (p piece, err error) {
+func (s *session) readOn(srv *server, sfid uint32, dir *node, c *cursor, offset uint64, count uint32) (p piece, err error) {
 	s.mu.Lock()
 	p.to = *c
 	s.mu.Unlock()
-	at, known := offset, offset == p.to.offset && !p.to.overflow
+	at, known := offset, offset == p.to.offset && (!p.to.overflow || !p.to.broken && !p.to.filter)
 	switch {
 	case s.d == lib9p.L && !known: // a seek back to some cookie, or more names than were kept: the cookie is all there is
-		p.data, err = s.readEntries(srv, sfid, at, count)
+		p.data, err = s.readVisible(srv, sfid, dir, at, count)
 		return p, err
 	case s.d == lib9p.L && p.to.broken:
 		trusted, err := s.cookieHolds(srv, sfid, &p.to, count)
@@ -194,7 +203,7 @@ func (s *session) readOn(srv *server, sfid uint32, c *cursor, offset uint64, cou
 			if s.d == lib9p.L {
 				at = cookie
 			}
-			if (p.to.filter || s.d != lib9p.L) && c.had(name) {
+			if s.conceals(dir, name) || (p.to.filter || s.d != lib9p.L && p.to.broken) && c.had(name) {
 				return
 			}
 			p.data, p.names = append(p.data, raw...), append(p.names, name)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // dirData returns what a directory read gives: entries name:cookie.
@@ -16,6 +17,12 @@ func (p *play) dirData(entries []string) []byte {
 	for _, e := range entries {
 		name, cookie, _ := strings.Cut(spell(e), ":")
 		n, _ := strconv.ParseUint(cookie, 10, 64)
+		switch name { // others' hidden names
+		case "HIDDEN":
+			name = hidden.New().Name()
+		case "OLD":
+			name = oldHidden
+		}
 		if p.d == lib9p.L {
 			data = lib9p.AppendDirent(data, &lib9p.Dirent{Qid: lib9p.Qid{Path: 100}, Offset: n, Name: name})
 			continue

@@ -72,8 +72,10 @@ func (f *fid) urgent() bool {
 func (f *fid) idle() bool { return len(f.waiting) == 0 && f.unsent == 0 && f.barrier == nil }
 
 func (f *fid) setNode(n *node) {
-	old := f.node
+	open, old := f.open, f.node
+	f.setOpen(false)
 	f.node = n
+	f.setOpen(open)
 	if n != nil {
 		n.hold()
 	}
@@ -81,6 +83,18 @@ func (f *fid) setNode(n *node) {
 		old.root.remember(old)
 		old.drop()
 	}
+}
+
+// setOpen has the node count its open fids.
+func (f *fid) setOpen(open bool) {
+	if f.node != nil && f.open != open {
+		if open {
+			f.node.opens++
+		} else {
+			f.node.opens--
+		}
+	}
+	f.open = open
 }
 
 // die marks a fid that cannot come back. Requests on it answer err.
@@ -120,6 +134,8 @@ func (s *session) forget(f *fid) {
 		return
 	}
 	f.dropped = true
+	f.setOpen(false)
+	s.unhide(f.node)
 	if s.fids[f.num] == f {
 		delete(s.fids, f.num)
 	}

@@ -26,6 +26,9 @@ func (s *session) lose(srv *server) {
 	for _, r := range s.reqs {
 		if r != nil {
 			r.kept = true
+			if r.hide != nil && r.hide.gen == srv.gen && r.state == proving {
+				r.fenced = s.absence.fenced
+			}
 			all = append(all, r)
 			for _, f := range [...]*fid{r.fid, r.fid2} {
 				if f != nil && f.leaving { // another may have its number

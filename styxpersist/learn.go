@@ -34,7 +34,9 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	switch r.typ {
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
 		if r.fid.dir {
-			s.learnEntries(r, f[lib9p.OffBody+4:])
+			if f = s.show(r, f); f == nil {
+				return nil, nil // it is read on, for what the client may see
+			}
 		}
 	case lib9p.TypeTwrite:
 		count := f.U32(lib9p.OffBody)
@@ -54,6 +56,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	case lib9p.TypeTgetattr:
 		s.learnAttr(r, f)
 	default:
+		s.replaced(r)
 		s.learnRare(r, f)
 	}
 	s.finish(r)
@@ -129,6 +132,8 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		if s.wroteSome(r) {
 			return nil
 		}
+	case lib9p.TypeTopen, lib9p.TypeTlopen:
+		defer s.unhide(r.fid.node)
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
 		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq, s.namesMove())
@@ -195,7 +200,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f)
 		const special = plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET | lib9p.DMLINK
 		if s.d == lib9p.U && m.Perm&special != 0 {
-			r.fid.open = false // it stands there, and has not been opened
+			r.fid.setOpen(false) // it stands there, and has not been opened
 			r.fid.node.kind = kindUnknown
 		}
 	case lib9p.TypeTlcreate:
@@ -337,7 +342,7 @@ func (s *session) saysNotFound(f lib9p.Frame) bool {
 // learnOpen takes in that f was opened or made with flags, and that the server answered so.
 func (s *session) learnOpen(f *fid, flags uint32, answer lib9p.Frame) {
 	qid := answer.Qid(lib9p.OffBody)
-	f.open = true
+	f.setOpen(true)
 	f.iounit, f.unit = answer.U32(lib9p.OffBody+lib9p.QidSize), 0
 	f.dir = isDir(qid)
 	if !sameFile(f.node.qid, qid) { // a device that made another file for this open: no path leads to it

@@ -25,12 +25,16 @@ func (s *session) learnWrite(r *request, count uint64) {
 }
 
 func (s *session) learnAttr(r *request, f lib9p.Frame) {
-	const offMode, offSize = lib9p.OffBody + 8 + lib9p.QidSize, lib9p.OffBody + 8 + lib9p.QidSize + 12 + 16
+	const offMode = lib9p.OffBody + 8 + lib9p.QidSize
+	const offLinks, offSize = offMode + 12, offMode + 12 + 16
 	n := r.fid.node
 	if r.fid.role != roleFile {
 		return
 	}
 	valid := f.U64(lib9p.OffBody)
+	if n.hidden && valid&lib9p.GetNlink != 0 && f.U64(offLinks) > 0 {
+		f.PutU64(offLinks, f.U64(offLinks)-1) // the hidden name is none
+	}
 	if valid&lib9p.GetMode != 0 {
 		n.kind = kindOfMode(f.U32(offMode))
 	}

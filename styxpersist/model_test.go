@@ -4,12 +4,14 @@ package styxpersist
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // A model is the tree from which a server answers what the session asks of its own accord, so that a
@@ -33,6 +35,9 @@ type modelFile struct {
 func (p *play) modelLine(rest string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for name, value := range p.vars {
+		rest = strings.ReplaceAll(rest, "/$"+name, "/"+value)
+	}
 	w := words(rest)
 	if p.model == nil || w[0] == "-" {
 		p.model = &model{files: make(map[string]*modelFile), where: make(map[uint32]string)}
@@ -101,6 +106,10 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		}
 	}
 	switch m := m.(type) {
+	case *lib9p.Tattach:
+		if p.link.cfg.Silly && !p.again { // afterwards the script does it
+			return &lib9p.Rattach{Qid: mo.files[""].qid}
+		}
 	case *lib9p.Twalk:
 		return mo.walk(p.d, m)
 	case *lib9p.Topen:
@@ -119,15 +128,24 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		return &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1}
 	case *lib9p.Tread:
 		f := mo.at(m.Fid)
-		if isDir(f.qid) {
+		if isDir(f.qid) && p.link.cfg.Silly {
+			return &lib9p.Rread{Data: p.list(mo.where[m.Fid], m.Offset)}
+		} else if isDir(f.qid) {
 			return nil
 		}
 		from := min(int(m.Offset), len(f.data))
 		return &lib9p.Rread{Data: []byte(f.data[from:min(from+int(m.Count), len(f.data))])}
+	case *lib9p.Treaddir:
+		if p.link.cfg.Silly {
+			return &lib9p.Rreaddir{Data: p.list(mo.where[m.Fid], m.Offset)}
+		}
 	case *lib9p.Treadlink:
 		return &lib9p.Rreadlink{Target: mo.at(m.Fid).target}
 	case *lib9p.Tlock:
 		return &lib9p.Rlock{Status: lib9p.LockSuccess}
+	}
+	if p.link.cfg.Silly {
+		return mo.change(p.d, m)
 	}
 	return nil
 }
@@ -178,6 +196,9 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 			return "a change"
 		}
 	case *lib9p.Twstat:
+		if p.link.cfg.Silly && hidden.Is(m.Stat.Name) {
+			return ""
+		}
 		st := lib9p.NullStat()
 		st.Mode = m.Stat.Mode
 		st.Nuid, st.Ngid, st.Nmuid = m.Stat.Nuid, m.Stat.Ngid, m.Stat.Nmuid // which 9P2000 has not
@@ -190,10 +211,21 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 		if !w.attrs[m.Fid] {
 			return "a change"
 		}
-	case *lib9p.Tcreate, *lib9p.Tlcreate, *lib9p.Tmkdir, *lib9p.Tsymlink,
-		*lib9p.Tmknod, *lib9p.Tlink, *lib9p.Trename, *lib9p.Trenameat, *lib9p.Tunlinkat:
+	case *lib9p.Trenameat:
+		return p.unlessHidden(m.Newname)
+	case *lib9p.Trename:
+		return p.unlessHidden(m.Name)
+	case *lib9p.Tlink:
+		return p.unlessHidden(m.Name)
+	case *lib9p.Tcreate:
+		return p.unlessHidden(m.Name)
+	case *lib9p.Tlcreate, *lib9p.Tmkdir, *lib9p.Tsymlink,
+		*lib9p.Tmknod, *lib9p.Tunlinkat:
 		return "a change"
 	case *lib9p.Tremove:
+		if p.model != nil && hidden.Is(path.Base(p.model.where[m.Fid])) {
+			return ""
+		}
 		if !p.gone {
 			return "a removal"
 		}

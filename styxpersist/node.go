@@ -99,6 +99,8 @@ type node struct {
 	recent   bool      // in its root's recent
 	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
 	sought   bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
+	hidden   bool      // its name is one that nobody is shown: it was removed, see silly.go
+	opens    int       // fids that are open on it
 	children map[string]*node
 	refs     int             // fids and children
 	absent   map[string]bool // names that a walk did not find and nothing has made since

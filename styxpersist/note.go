@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // What the session answers by itself, in the words and numbers of servers.
@@ -67,7 +68,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
 		return nil, nil
 	}
-	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || !s.assign(r, s.srv) {
+	if s.srv == nil || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || s.hides(r) || !s.assign(r, s.srv) {
 		s.enqueue(r)
 		return nil, nil
 	}
@@ -201,10 +202,13 @@ func (s *session) checkFields(r *request) *lib9p.Error {
 			if !goodName(name) && string(name) != ".." {
 				return errBadName
 			}
+			if s.namer != nil && hidden.Is(name) {
+				return errNotFound
+			}
 			at += 2 + len(name)
 		}
 	case lib9p.TypeTcreate, lib9p.TypeTlcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTmkdir, lib9p.TypeTunlinkat:
-		if !goodName(f.Bytes(lib9p.OffFid + 4)) {
+		if !s.mayName(f.Bytes(lib9p.OffFid + 4)) {
 			return errBadName
 		}
 	case lib9p.TypeTxattrcreate:
@@ -212,14 +216,21 @@ func (s *session) checkFields(r *request) *lib9p.Error {
 			return errAttrTooBig
 		}
 	case lib9p.TypeTrename, lib9p.TypeTlink:
-		if !goodName(f.Bytes(lib9p.OffFid + 8)) {
+		if !s.mayName(f.Bytes(lib9p.OffFid + 8)) {
 			return errBadName
 		}
 	case lib9p.TypeTrenameat:
 		old := f.Bytes(lib9p.OffFid + 4)
-		if !goodName(old) || !goodName(f.Bytes(lib9p.OffFid+4+2+len(old)+4)) {
+		if !s.mayName(old) || !s.mayName(f.Bytes(lib9p.OffFid+4+2+len(old)+4)) {
 			return errBadName
 		}
+	case lib9p.TypeTwstat:
+		if s.namer != nil && hidden.Is(r.msg(s.d).(*lib9p.Twstat).Stat.Name) {
+			return errBadName
+		}
+	}
+	if s.namer != nil && r.fid != nil {
+		return s.checkRemoved(r)
 	}
 	return nil
 }

@@ -17,6 +17,10 @@ type Config struct {
 	// The connection is the session's to close. See [Dialer].
 	Redial chan<- chan<- io.ReadWriteCloser
 
+	// Silly keeps a file that is removed, or replaced by a rename, while fids are open on it, under a hidden name until
+	// the last of them is clunked: without a name nobody finds it when the server has died.
+	Silly bool
+
 	// Logger is told, at level Info, when the server goes away and when it is back with
 	// what was restored; at Warn, what could not be; at Debug, how. Nil for silence.
 	Logger *slog.Logger

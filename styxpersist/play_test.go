@@ -40,6 +40,7 @@ type play struct {
 	mu    sync.Mutex
 	model *model // nil where the script answers everything
 	gone  bool   // the client has hung up
+	again bool   // it is not the first connection
 
 	vars           map[string]string
 	dirEnd, srvEnd int // how far the client and the server are in the directory that the script reads
@@ -234,6 +235,12 @@ func (p *play) do(verb, rest string) {
 		p.blocked()
 	case "idle":
 		p.idle()
+	case "silly": // Config.Silly
+		p.link.cfg.Silly = true
+	case "hides": // name: the session renames it, $h from now on, and the server has not answered yet
+		p.hides(rest)
+	case "files": // all that the tree holds
+		p.files(words(rest))
 	case "event":
 		p.event(rest)
 	case "counted":
@@ -343,6 +350,9 @@ func (p *play) connect(rest string) {
 	near, far := newWires()
 	if p.server != nil {
 		p.server.conn.Close()
+		p.mu.Lock()
+		p.again = true
+		p.mu.Unlock()
 	}
 	p.server = newPeer(p, far, true)
 	p.vars = map[string]string{"dialect": p.d.String()}

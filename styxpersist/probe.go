@@ -79,6 +79,11 @@ func (p *prober) lookup(dir *node, name string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
+	return p.step(from, name)
+}
+
+// step finds what name leads to from the directory that sfid from stands on.
+func (p *prober) step(from uint32, name string) (found, error) {
 	p.s.mu.Lock()
 	to := p.srv.newSfid()
 	p.s.mu.Unlock()

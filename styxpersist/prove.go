@@ -17,6 +17,7 @@ type verdict struct {
 	reply lib9p.Msg
 	again bool
 	no    *lib9p.Error // what the server answers to what would have come of it
+	first bool         // it is about what had to be done before the request, see silly.go
 	why   string       // undecided: the reason, if there is more to say than that what is there shows nothing
 }
 
@@ -103,7 +104,7 @@ func (s *session) decide(r *request, v verdict) {
 	if r.state != proving {
 		return
 	}
-	if s.isCrowded(r) {
+	if !v.first && s.isCrowded(r) {
 		v = crowded
 	}
 	if mutate.Has(mutate.ReplyTwice) && v.reply == nil && !v.again {
@@ -112,6 +113,10 @@ func (s *session) decide(r *request, v verdict) {
 	}
 	switch {
 	case v.again:
+		if v.first {
+			s.goOn(r)
+			return
+		}
 		s.counters.Again.Add(1)
 		if s.notDone(r) {
 			return
@@ -122,6 +127,8 @@ func (s *session) decide(r *request, v verdict) {
 		}
 	case v.no != nil:
 		s.refuse(r, v.no)
+	case v.reply != nil && v.first:
+		s.concealed(r, v.reply)
 	case v.reply != nil:
 		s.counters.Proved.Add(1)
 		s.conclude(r, v.reply)
@@ -201,7 +208,11 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	s.mu.Lock()
 	p.fenced = r.fenced
 	m := r.msg(s.d)
+	hiding := r.hide != nil && s.hides(r)
 	s.mu.Unlock()
+	if hiding {
+		return p.hiding(r)
+	}
 	switch m := m.(type) {
 	case *lib9p.Tcreate:
 		return p.absent(r.fid, m.Name)

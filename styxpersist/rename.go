@@ -47,16 +47,27 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	if mutate.Has(mutate.RenameOne) || n.parent == dir && n.name == name { // also of a removed file, whose name is another's now
 		return
 	}
-	if n.parent != nil {
-		n.parent.renamed = s.seq
-	}
-	dir.renamed = s.seq
 	if old := dir.children[name]; old != nil && old != n && sameFile(old.qid, n.qid) {
 		if old.seen < r.seq {
+			s.namesChanged(n, dir)
 			return // the file had both names: rename(2) changes nothing then, and is a success
 		}
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
 	}
+	s.moveTo(n, dir, name)
+}
+
+// namesChanged takes in that a name has changed in n's directory and in dir.
+func (s *session) namesChanged(n, dir *node) {
+	if n.parent != nil {
+		n.parent.renamed = s.seq
+	}
+	dir.renamed = s.seq
+}
+
+// moveTo gives n the place name in dir, which no other link to its file has.
+func (s *session) moveTo(n, dir *node, name string) {
+	s.namesChanged(n, dir)
 	if n.parent != nil {
 		n.root.moved(moveNote{from: n.parent, name: n.name, file: n, to: dir, as: name, seq: s.seq})
 	}

@@ -34,6 +34,7 @@ type request struct {
 	flushing     bool // a Tflush of it is at the server: no other piece goes
 
 	refused  *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
+	hide     *hiding      // what has to be done before it, see silly.go
 	oldSeq   uint64       // Tflush: the request that it cancels, which may have its answer since
 	flushes  []*request   // Tflushes that wait for the end of its probe
 	hardLink bool         // .u: a Tcreate whose extension names fid2 in text
@@ -163,6 +164,9 @@ func (s *session) finish(r *request) {
 	}
 	if r.movesNames() {
 		s.moves++
+	}
+	if r.hide != nil {
+		s.endHiding(r)
 	}
 	if r.writes != nil {
 		r.writes.writing--

@@ -38,6 +38,9 @@ func (s *session) resume(srv *server) {
 	}
 	s.payAll(srv)
 	s.proveAll(srv)
+	if len(s.stays) > 0 {
+		s.spawn(func() { s.stay(srv) })
+	}
 	s.spawn(func() { s.settle(srv) })
 }
 
@@ -218,7 +221,7 @@ func (s *session) namesMove() bool {
 			return true
 		}
 	}
-	return false
+	return s.settling()
 }
 
 // exclGrace is how long a file that a server still holds for the old connection is tried.

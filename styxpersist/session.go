@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // A session is what begins with a client's Tversion: its table of fids and requests, and the server
@@ -46,6 +47,10 @@ type session struct {
 	room     *sync.Cond // of mu: bytes became less, or the session ends
 	absence  absence    // the present or last one of the server
 
+	namer    *hidden.Namer   // nil: removed files are removed
+	stays    map[*node]*stay // held: files with hidden names
+	sweeping map[place]bool  // hidden names left behind that are being removed
+
 	local    []byte // answers of our own that are to be told; mu
 	telling  []byte // link.wmu
 	hasLocal atomic.Bool
@@ -67,6 +72,9 @@ func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
 		kicked: make(chan struct{}, 1), asOwner: make(chan struct{}, 1),
 	}
 	s.room = sync.NewCond(&s.mu)
+	if l.cfg.Silly {
+		s.namer, s.stays, s.sweeping = hidden.New(), make(map[*node]*stay), make(map[place]bool)
+	}
 	return s
 }
 
@@ -81,6 +89,9 @@ func (s *session) begin(ctx context.Context) {
 	s.spawn(s.proclaim)
 	s.spawn(s.keep)
 	s.spawn(s.sender)
+	if s.namer != nil {
+		s.spawn(s.renew)
+	}
 }
 
 func (s *session) spawn(f func()) {
@@ -183,7 +194,7 @@ func (s *session) release() {
 			break
 		}
 		r := s.ready[0]
-		helped, tooLong := r.wantsHelp(srv), s.tooLong(srv, r)
+		helped, tooLong := r.wantsHelp(srv) || s.hides(r), s.tooLong(srv, r)
 		if r.state == queued && !helped && !tooLong && !s.assign(r, srv) {
 			break // the answer that frees a tag will kick
 		}

@@ -1,0 +1,322 @@
+package styxpersist
+
+import (
+	"errors"
+	"slices"
+
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
+)
+
+// A fid on a file without a name cannot be brought back: no path leads there. With Config.Silly a regular file that is removed
+// while other fids are open on it is renamed to a hidden name instead, and removed when the last of them is clunked; one whose name
+// another file takes has a hidden name beside before that, as a link. Its fids move along with its node.
+//
+// Such a request waits like a directory read that wants help, while the session asks what has to be done before it. The hidden
+// names are nobody else's, so that after a death it is known what was done: a file that is found by its hidden name has been hidden.
+
+// A hiding is what is done before, or instead of, a request that takes the name from an open file, or removes
+// a directory in which hidden files are.
+type hiding struct {
+	n, dir *node // held: the file, and its directory
+	name   string
+	as     string
+	gen    int  // of the connection on which it was asked for last, 0 for none
+	links  bool // the request gives the name to another: the hidden name comes beside it
+	beside bool // it has both names: the request itself is to be made
+	asIs   bool // nothing more can be done: the request itself is to be made
+	empty  bool // n is the directory; hidden files leave it
+}
+
+// hides reports whether something has to be hidden before r is sent as it stands.
+func (s *session) hides(r *request) bool {
+	if s.namer == nil || !r.movesNames() || r.fid.role != roleFile || r.fid.node == nil || s.second(r).node == nil {
+		return false
+	}
+	if r.hide == nil {
+		r.hide = s.newHiding(r)
+	}
+	return r.hide != nil && !r.hide.beside && !r.hide.asIs
+}
+
+func (s *session) newHiding(r *request) *hiding {
+	n, folder := s.victim(r)
+	switch {
+	case n == nil || n.parent == nil || n.gone:
+		return nil
+	case folder && s.holdsHidden(n):
+		return &hiding{n: n.hold(), dir: n.parent.hold(), name: n.name, empty: true}
+	case folder || n.hidden || !s.inUse(n, r) || !n.regular():
+		return nil
+	}
+	links := r.typ == lib9p.TypeTrename || r.typ == lib9p.TypeTrenameat || r.typ == lib9p.TypeTwstat
+	return &hiding{n: n.hold(), dir: n.parent.hold(), name: n.name, as: s.namer.Name(), links: links}
+}
+
+// victim returns the file that loses its name if r is done, as far as the session knows it, and whether it
+// is a directory that r removes.
+func (s *session) victim(r *request) (n *node, folder bool) {
+	var of *node
+	switch m := r.msg(s.d).(type) {
+	case *lib9p.Tunlinkat:
+		return r.fid.node.children[m.Name], m.Flags&lib9p.UnlinkDir != 0
+	case *lib9p.Tremove:
+		return r.fid.node, r.fid.dir
+	case *lib9p.Tclunk: // ORCLOSE
+		return r.fid.node, r.fid.dir
+	case *lib9p.Trename:
+		n, of = s.second(r).node.children[m.Name], r.fid.node
+	case *lib9p.Trenameat:
+		n, of = s.second(r).node.children[m.Newname], r.fid.node.children[m.Oldname]
+	case *lib9p.Twstat:
+		of = r.fid.node
+		if m.Stat.Name != "" && of.parent != nil {
+			n = of.parent.children[m.Stat.Name]
+		}
+	}
+	switch {
+	case s.d == lib9p.P2000: // it has no links, and its servers need not rename over a file
+		return nil, false
+	case n != nil && of != nil && sameFile(n.qid, of.qid): // a file keeps its name, or another of its own
+		return nil, false
+	}
+	return n, false
+}
+
+// regular reports whether n can be a regular file.
+func (n *node) regular() bool {
+	return n.qid.Type&(plan9.QTDIR|plan9.QTSYMLINK|plan9.QTAUTH|plan9.QTMOUNT) == 0 && n.kind != kindStream
+}
+
+// inUse reports whether a fid that is not clunked by r is open on n, or about to be.
+func (s *session) inUse(n *node, r *request) bool {
+	opens := n.opens
+	if (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) && r.fid.open && r.fid.node == n {
+		opens--
+	}
+	return opens > 0 || slices.ContainsFunc(s.reqs, func(q *request) bool {
+		return q != nil && q.fid != nil && q.fid.node == n && (q.typ == lib9p.TypeTopen || q.typ == lib9p.TypeTlopen)
+	})
+}
+
+// hide has what must be hidden hidden, and then r go on, in a goroutine of its own.
+func (s *session) hide(srv *server, r *request) {
+	r.state = proving
+	r.fid.barrier = r
+	if r.fid2 != nil {
+		r.fid2.barrier = r
+	}
+	s.spawn(func() { s.prove(srv, r) })
+}
+
+// goOn has r sent, now that what was before it is done.
+func (s *session) goOn(r *request) {
+	r.state, r.doubt = queued, false
+	if r.fid.barrier != r {
+		s.advance(r.fid)
+		if r.fid2 != nil {
+			s.advance(r.fid2)
+		}
+		return
+	}
+	r.fid.unsent++
+	if r.fid2 != nil && r.fid2 != r.fid {
+		r.fid2.unsent++
+	}
+	s.ready = append(s.ready, r)
+	s.kick()
+}
+
+// hiding is the verdict on a request that something is hidden for, or has been.
+func (p *prober) hiding(r *request) (verdict, error) {
+	s := p.s
+	s.mu.Lock()
+	h := r.hide
+	if h == nil {
+		s.mu.Unlock()
+		return undecided, nil // it has its answer
+	}
+	h.hold()
+	s.mu.Unlock()
+	var v verdict
+	var err error
+	if h.empty {
+		v, err = asItIs, p.emptyOut(h.n)
+	} else {
+		v, err = p.takeName(r, h)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer h.drop()
+	_, refused := errors.AsType[*lib9p.Error](err)
+	if (refused || err == errProbe || err == errReplaced) && (h.gen == 0 || h.links || h.empty) {
+		v, err = asItIs, nil
+	}
+	h.asIs = v == asItIs
+	v.first = true
+	return v, err
+}
+
+// asItIs is the verdict on a request that was never sent, and for which nothing can be done: the server will say what becomes of it.
+var asItIs = verdict{again: true}
+
+// takeName gives the file its hidden name.
+func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
+	dir, err := p.reach(h.dir)
+	if err != nil {
+		return undecided, err
+	}
+	if h.gen != 0 {
+		at, err := p.step(dir, h.as)
+		if err != nil {
+			return undecided, err
+		}
+		if at.ok {
+			return p.named(r, h), nil
+		}
+	}
+	at, err := p.step(dir, h.name)
+	switch {
+	case err != nil:
+		return undecided, err
+	case !at.ok || !sameFile(at.qid, p.qid(h.n)):
+		return asItIs, nil
+	case h.gen != 0 && !p.fenced && !h.links:
+		return unfenced, nil
+	}
+	p.s.mu.Lock()
+	if h.gen != 0 && !p.fenced {
+		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
+	}
+	h.gen, r.doubt = p.srv.gen, !h.links
+	p.s.mu.Unlock()
+	if h.links {
+		err = p.linkTo(dir, at.sfid, h.as)
+	} else {
+		err = p.renameTo(dir, h.name, at.sfid, dir, h.as)
+	}
+	if _, refused := errors.AsType[*lib9p.Error](err); refused {
+		return asItIs, nil
+	} else if err != nil {
+		return undecided, err
+	}
+	return p.named(r, h), nil
+}
+
+// named takes in that the file of h has its hidden name.
+func (p *prober) named(r *request, h *hiding) verdict {
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.links {
+		if r.hide == h {
+			h.beside = true
+		} else {
+			s.sweepNow(place{h.dir, h.as}) // r has its answer
+		}
+		return verdict{again: true, why: "a link was made first"}
+	}
+	if r.state == proving {
+		s.crowd(r)
+	}
+	s.conceal(h)
+	switch r.typ {
+	case lib9p.TypeTunlinkat:
+		return didIt(&lib9p.Runlinkat{})
+	case lib9p.TypeTremove:
+		return didIt(&lib9p.Rremove{})
+	}
+	return didIt(&lib9p.Rclunk{}) // ORCLOSE
+}
+
+// concealed gives r the answer that the file is removed.
+func (s *session) concealed(r *request, reply lib9p.Msg) {
+	s.leaveQueues(r)
+	if r.typ != lib9p.TypeTunlinkat {
+		if s.srv != nil && r.fid.usable(s.srv.gen) {
+			s.srv.discard(r.fid.sfid)
+		}
+		s.forget(r.fid)
+	}
+	s.answer(r, reply)
+}
+
+// conceal takes in that the file of h has its hidden name and no other.
+func (s *session) conceal(h *hiding) {
+	n := h.n
+	if n.hidden || n.gone {
+		return
+	}
+	s.moveTo(n, h.dir, h.as)
+	n.hidden = true
+	s.stays[n.hold()] = &stay{}
+	for _, f := range s.fids {
+		if f.node == n {
+			f.rclose = false // it is removed already
+		}
+	}
+	s.walkAnew(n)
+	s.unhide(n)
+}
+
+// walkAnew has the fids that stand on n walked to again when they are used: there are servers whose fids are paths.
+func (s *session) walkAnew(n *node) {
+	for _, f := range s.fids {
+		if f.node == n && !f.open && f.users == 0 && s.srv != nil && f.usable(s.srv.gen) && f.role == roleFile {
+			s.srv.discard(f.sfid)
+			f.gen = 0
+		}
+	}
+}
+
+// endHiding is called when r has its answer. A hidden name that the file has beside its true one goes, unless the
+// true one is another's now.
+func (s *session) endHiding(r *request) {
+	h := r.hide
+	r.hide = nil
+	if h.links && h.gen != 0 {
+		s.sweepNow(place{h.dir, h.as})
+	}
+	h.drop()
+}
+
+// replaced takes in that the request that h made way for has been done, or may have been.
+func (s *session) replaced(r *request) {
+	if h := r.hide; h != nil && h.beside {
+		h.beside, h.gen = false, 0
+		s.conceal(h)
+	}
+}
+
+func (h *hiding) hold() {
+	h.n.hold()
+	h.dir.hold()
+}
+
+func (h *hiding) drop() {
+	h.n.drop()
+	h.dir.drop()
+}
+
+// checkRemoved refuses what a client may not do to a file that it has removed.
+func (s *session) checkRemoved(r *request) *lib9p.Error {
+	if n := r.fid.node; n == nil || !n.hidden {
+		return nil
+	}
+	switch r.typ {
+	case lib9p.TypeTremove, lib9p.TypeTrename:
+		return errNotFound
+	case lib9p.TypeTwstat:
+		if r.msg(s.d).(*lib9p.Twstat).Stat.Name != "" {
+			return errNotFound
+		}
+	}
+	return nil
+}
+
+// mayName reports whether a client may use a name for something that it makes, moves or removes.
+func (s *session) mayName(name []byte) bool {
+	return goodName(name) && !(s.namer != nil && hidden.Is(name))
+}
