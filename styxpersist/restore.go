@@ -28,6 +28,7 @@ func (s *session) resume(srv *server) {
 	s.srv = srv
 	s.kick()
 	if s.absence.since.IsZero() {
+		srv.swept = true
 		return // the first connection: there is nothing to bring back
 	}
 	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.urgent() }) {
@@ -71,6 +72,12 @@ func (s *session) settle(srv *server) {
 		}
 		s.mu.Unlock()
 	}
+	s.mu.Lock()
+	for s.srv == srv && srv.restoring > 0 {
+		srv.settled.Wait()
+	}
+	s.sweptUp(srv)
+	s.mu.Unlock()
 }
 
 // fidsThat returns the fids that ok takes, in the order of their numbers: the same trouble is recovered from in the same way.
@@ -281,46 +288,6 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 		return 0, err
 	}
 	return sfid, nil
-}
-
-// walkTo makes an sfid for the file that names lead to from root, and returns the file's qid.
-func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qid, error) {
-	from, err := s.way(srv, r)
-	if err != nil {
-		return 0, lib9p.Qid{}, &rootError{err}
-	}
-	s.mu.Lock()
-	qid := r.top.qid
-	s.mu.Unlock()
-	base := from
-	for first := true; first || len(names) > 0; first = false {
-		n := srv.namesThatFit(names)
-		s.mu.Lock()
-		to := srv.newSfid()
-		s.mu.Unlock()
-		m, err := srv.call(srv.ctx, &lib9p.Twalk{Fid: from, Newfid: to, Wname: names[:n]})
-		if from != base {
-			srv.drop(from)
-		}
-		if err != nil {
-			if _, refused := errors.AsType[*lib9p.Error](err); refused {
-				s.mu.Lock()
-				srv.freeSfid(to)
-				s.mu.Unlock()
-			}
-			return 0, qid, err
-		}
-		q := m.(*lib9p.Rwalk).Wqid
-		if len(q) < n {
-			srv.drop(to)
-			return 0, qid, errNotFound
-		}
-		if n > 0 {
-			qid = q[n-1]
-		}
-		from, names = to, names[n:]
-	}
-	return from, qid, nil
 }
 
 // reopen opens sfid as w was open.

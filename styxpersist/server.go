@@ -32,6 +32,8 @@ type server struct {
 	discards  []uint32      // sfids that the server may have made and nobody wants
 	unknown   int           // answers to no question
 	roots     map[*root]*rootWay
+	helpers   map[helperKey]*helper
+	swept     bool // helpers are not kept any more
 
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
@@ -56,6 +58,7 @@ func newServer(s *session, conn lib9p.Transport, gen int) *server {
 	srv := &server{
 		s: s, conn: conn, gen: gen, msize: s.msize,
 		roots:   make(map[*root]*rootWay),
+		helpers: make(map[helperKey]*helper),
 		gone:    make(chan struct{}),
 		window:  make(chan struct{}, restoreWindow),
 		settled: sync.NewCond(&s.mu),
