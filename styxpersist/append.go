@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"slices"
 
+	"9fans.net/go/plan9"
+
 	"github.com/styxkit/styxkit/lib9p"
 )
 
@@ -146,4 +148,32 @@ func (p *prober) reached(ends []int, wrote int) []verdict {
 		began = end
 	}
 	return vs
+}
+
+// askLength asks how long the file of f is, which has just been opened, if the client may write to its end and the length is not
+// known: without it no such write can be proved. What the client asks of f waits for the answer, once.
+func (s *session) askLength(f *fid) {
+	srv, n := s.srv, f.node
+	if srv == nil || !f.usable(srv.gen) || f.dir || f.flags&3 == plan9.OREAD || !s.appends(f) || n.lengthKnown || s.disturbed(n, nil) {
+		return
+	}
+	wait := &request{state: done} // the barrier of f, and no more
+	f.barrier = wait
+	sfid, changed := f.sfid, n.changed
+	f.use()
+	s.spawn(func() {
+		p := prober{s: s, srv: srv}
+		_, length, err := p.file(sfid)
+		s.mu.Lock()
+		defer s.tell(nil)
+		defer s.mu.Unlock()
+		if err == nil && f.node == n && n.changed == changed && !s.disturbed(n, nil) {
+			n.length, n.lengthKnown = length, true
+		}
+		if f.barrier == wait {
+			f.barrier = nil
+			s.advance(f)
+		}
+		f.unuse()
+	})
 }

@@ -193,8 +193,10 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnAttrCreate(r)
 	case lib9p.TypeTopen:
 		s.learnOpen(r.fid, uint32(r.frame[lib9p.OffFid+4]), f)
+		s.askLength(r.fid)
 	case lib9p.TypeTlopen:
 		s.learnOpen(r.fid, r.frame.U32(lib9p.OffFid+4), f)
+		s.askLength(r.fid)
 	case lib9p.TypeTcreate:
 		m := r.msg(s.d).(*lib9p.Tcreate)
 		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f)
@@ -206,6 +208,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 	case lib9p.TypeTlcreate:
 		m := r.msg(s.d).(*lib9p.Tlcreate)
 		s.learnCreate(r.fid, m.Name, m.Flags, f)
+		s.askLength(r.fid)
 	case lib9p.TypeTremove:
 		s.unlinked(r.fid.node)
 		s.forget(r.fid)

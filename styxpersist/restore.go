@@ -217,6 +217,9 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 // arrived makes sfid, which is as f was, f's place on srv.
 func (s *session) arrived(srv *server, f *fid, sfid uint32) {
 	f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
+	if f.open {
+		s.askLength(f)
+	}
 	s.advance(f)
 }
 
