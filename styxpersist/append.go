@@ -30,7 +30,7 @@ func (s *session) proveAppends(srv *server, n *node) {
 	changed := n.changed
 	s.mu.Unlock()
 	var vs []verdict
-	failed, ok := s.probing(srv, rs[0], func() (err error) {
+	failed, ok := s.probing(srv, rs, func() (err error) {
 		vs, err = s.appended(srv, n, rs)
 		return err
 	})
@@ -92,7 +92,7 @@ func (s *session) disturbed(n *node, rs []*request) bool {
 
 // appended judges rs, all the writes to the end of n that are in doubt, in order.
 func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, error) {
-	p := prober{s: s, srv: srv, fenced: true}
+	p := prober{s: s, srv: srv, fenced: true, drained: true}
 	defer p.done()
 	var want []byte
 	var ends []int
@@ -101,7 +101,7 @@ func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, erro
 	for _, r := range rs {
 		want = append(want, r.data()...)
 		ends = append(ends, len(want))
-		p.fenced = p.fenced && r.fenced
+		p.fenced, p.drained = p.fenced && r.fenced(), p.drained && r.drained()
 		created = created || r.fid.created
 	}
 	s.mu.Unlock()
@@ -129,11 +129,11 @@ func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, erro
 	if err != nil || !bytes.Equal(got, want[:wrote]) {
 		return nil, nil
 	}
-	return p.reached(ends, wrote), nil
+	return p.reached(ends, wrote)
 }
 
 // reached judges writes of which the first wrote bytes are there.
-func (p *prober) reached(ends []int, wrote int) []verdict {
+func (p *prober) reached(ends []int, wrote int) ([]verdict, error) {
 	var vs []verdict
 	began := 0
 	for _, end := range ends {
@@ -143,11 +143,15 @@ func (p *prober) reached(ends []int, wrote int) []verdict {
 		case began < wrote: // a part is a legal answer
 			vs = append(vs, didIt(&lib9p.Rwrite{Count: uint32(wrote - began)}))
 		default:
-			vs = append(vs, p.again())
+			v, err := p.again()
+			if err != nil {
+				return nil, err
+			}
+			vs = append(vs, v)
 		}
 		began = end
 	}
-	return vs
+	return vs, nil
 }
 
 // askLength asks how long the file of f is, which has just been opened, if the client may write to its end and the length is not

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -17,6 +18,9 @@ const (
 	redialLeast   = 250 * time.Millisecond
 	redialMost    = 8 * time.Second
 	healthy       = time.Second // after a connection that lived as long the first attempt is at once
+
+	mostBotches = 5 // connections of a server that speaks nonsense, within botchTime, until it is given a rest
+	botchTime   = time.Minute
 )
 
 // keep is the session's life: a connection, what it takes to live on it, its death, another one.
@@ -25,6 +29,7 @@ func (s *session) keep() {
 	if pauses.rand == nil {
 		pauses.rand = rand.Float64
 	}
+	var botches []time.Time
 	for {
 		srv, err := s.connect(pauses)
 		if err != nil {
@@ -43,7 +48,25 @@ func (s *session) keep() {
 		if time.Since(began) > healthy {
 			pauses.next = 0
 		}
+		if botched(srv.cause) {
+			botches = slices.DeleteFunc(append(botches, time.Now()), func(t time.Time) bool { return time.Since(t) > botchTime })
+			if len(botches) >= mostBotches {
+				pauses.next = redialMost
+			}
+		}
 	}
+}
+
+// A botch is what no server may say.
+type botch struct{ error }
+
+func (b botch) Unwrap() error { return b.error }
+
+// botched reports whether a connection ended because the server spoke nonsense.
+func botched(cause error) bool {
+	_, bad := errors.AsType[botch](cause)
+	_, frame := errors.AsType[*lib9p.FrameError](cause)
+	return bad || frame
 }
 
 // connect asks for connections until one is there that speaks the session's protocol.
@@ -86,6 +109,9 @@ func (s *session) connected(srv *server) {
 	defer s.mu.Unlock()
 	s.counters.Connections.Add(1)
 	s.absence.until = time.Now()
+	if s.absence.back != nil {
+		close(s.absence.back)
+	}
 	s.report(Connected{Generation: srv.gen, Version: s.d.String(), Msize: srv.msize})
 }
 
@@ -95,10 +121,14 @@ func (s *session) handshake(conn lib9p.Transport) (*server, error) {
 	s.link.gens++
 	srv := newServer(s, conn, s.link.gens)
 	s.spawn(func() {
-		srv.cause = s.fromServer(srv)
-		srv.conn.Close()
-		srv.cancel()
-		close(srv.gone)
+		err := s.fromServer(srv)
+		if endedByPeer(err) {
+			s.mu.Lock()
+			s.ended(srv, true)
+			s.mu.Unlock()
+		}
+		srv.giveUp(err)
+		s.readOut(srv, err)
 	})
 	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()

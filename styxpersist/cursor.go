@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A cursor is how far a client has read an open directory. A new connection's open begins at the top, and its
@@ -37,6 +38,9 @@ func (c *cursor) had(name string) bool {
 	_, ok := c.names[maphash.String(nameSeed, name)]
 	return ok
 }
+
+// lose takes in that the directory has to be opened anew.
+func (c *cursor) lose() { c.broken, c.server = !mutate.Has(mutate.DirOffset), 0 }
 
 // wantsHelp reports whether r reads on in a directory that was opened anew since the client began,
 // or asks for more of a directory than fits a message.

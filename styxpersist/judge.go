@@ -16,23 +16,27 @@ func (s *session) lose(srv *server) {
 	s.mu.Lock()
 	s.srv = nil
 	srv.settled.Broadcast()
-	s.absence = s.counters.begin(endedByPeer(srv.cause) || endedByPeer(srv.lastWriteErr()))
+	srv.dead = true
+	if endedByPeer(srv.lastWriteErr()) {
+		s.ended(srv, true)
+	}
+	s.absence = s.counters.begin()
 	s.counters.Deaths.Add(1)
 	s.ready = nil
 	for _, f := range s.fids {
-		s.loseFid(f)
+		s.loseFid(srv, f)
 	}
 	var all []*request
 	for _, r := range s.reqs {
 		if r != nil {
 			r.kept = true
-			if r.hide != nil && r.hide.gen == srv.gen && r.state == proving {
-				r.fenced = s.absence.fenced
+			if r.hide != nil && r.hide.gen == srv.gen && r.state == proving && !srv.fenced {
+				r.old = append(r.old, srv)
 			}
 			all = append(all, r)
 			for _, f := range [...]*fid{r.fid, r.fid2} {
 				if f != nil && f.leaving { // another may have its number
-					s.loseFid(f)
+					s.loseFid(srv, f)
 				}
 			}
 		}
@@ -40,29 +44,22 @@ func (s *session) lose(srv *server) {
 	slices.SortFunc(all, func(a, b *request) int { return int(int64(a.seq - b.seq)) })
 	s.report(Lost{Cause: srv.cause, Open: s.openFids(), Waiting: len(all)})
 	for _, r := range all {
-		s.judge(r)
+		s.judge(srv, r)
+	}
+	if srv.fenced {
+		srv.conn.Close()
+	} else {
+		s.zombies = append(s.zombies, srv)
+		back := s.absence.back
+		s.spawn(func() { s.drain(srv, back) })
 	}
 	s.mu.Unlock()
 	s.gate.Unlock()
 	s.tell(nil)
 }
 
-// fence takes in that no process is left that could still execute what was sent.
-func (s *session) fence() {
-	for _, r := range s.reqs {
-		if r != nil {
-			r.fenced = true
-		}
-	}
-	for _, f := range s.fids {
-		if f.attr != nil {
-			f.attr.loose, f.attr.torn = false, false
-		}
-	}
-}
-
 // loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
-func (s *session) loseFid(f *fid) {
+func (s *session) loseFid(srv *server, f *fid) {
 	f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
 	if f.state == fidDead && f.again {
 		f.state, f.err, f.again, f.gen = fidLive, nil, false, 0
@@ -74,20 +71,24 @@ func (s *session) loseFid(f *fid) {
 	case roleAuth:
 		f.die(errAuthLost)
 	case roleXattrW:
-		f.attr.lose(s.absence.fenced)
+		f.attr.lose(srv.fenced)
 		if f.attr.lost {
 			f.die(errXattrLost)
 		}
 	}
 	if f.cursor != nil {
-		f.cursor.broken, f.cursor.server = !mutate.Has(mutate.DirOffset), 0
+		f.cursor.lose()
 	}
 }
 
 // judge decides what becomes of a request that has no answer, now that the server is away.
-func (s *session) judge(r *request) {
+func (s *session) judge(srv *server, r *request) {
 	if r.state == sent {
-		r.state, r.doubt, r.fenced = queued, true, s.absence.fenced
+		r.state, r.doubt = queued, true
+		if !srv.fenced {
+			r.old = append(r.old, srv)
+			s.endanger(srv, r)
+		}
 	}
 	r.srv, r.refused = nil, nil
 	if r.state != done && r.typ == lib9p.TypeTwrite && s.judgePieces(r) {
@@ -131,8 +132,7 @@ func (s *session) needsProof(r *request) bool {
 		lib9p.TypeTrename, lib9p.TypeTrenameat, lib9p.TypeTunlinkat, lib9p.TypeTremove:
 		return true
 	case lib9p.TypeTlcreate:
-		flags := r.frame.U32(lib9p.OffFid + 4 + 2 + len(r.frame.Bytes(lib9p.OffFid+4)))
-		return flags&(lib9p.LEXCL|lib9p.LTRUNC) != 0
+		return r.frame.U32(r.offFlags())&(lib9p.LEXCL|lib9p.LTRUNC) != 0
 	case lib9p.TypeTwstat:
 		return r.msg(s.d).(*lib9p.Twstat).Stat.Name != ""
 	case lib9p.TypeTwrite:

@@ -25,6 +25,10 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 		if s.lookAgain(r, f) {
 			return nil, nil
 		}
+		if r.late && s.errnoOf(f) == lib9p.EEXIST {
+			s.doubtful(r, "the old connection may have made it meanwhile")
+			return nil, nil
+		}
 		return s.learnRefusal(r, f), nil
 	}
 	if r.typ == lib9p.TypeTlock && s.lockLater(r, f[lib9p.OffBody]) {
@@ -288,9 +292,10 @@ func (s *session) learnWalk(r *request, f lib9p.Frame) {
 	names, walked := int(r.frame.U16(lib9p.OffFid2+4)), int(f.U16(lib9p.OffBody))
 	if walked < names {
 		s.learnMiss(r, f, walked)
-		// Some servers have made newfid all the same.
 		if r.makes != nil {
-			r.srv.discard(r.makes.sfid)
+			if r.srv != nil { // some servers have made newfid all the same
+				r.srv.discard(r.makes.sfid)
+			}
 			s.forget(r.makes)
 		}
 		return

@@ -31,15 +31,15 @@ type Counters struct {
 
 // An absence is the time from the death of a connection to the moment when the next one serves as it did.
 type absence struct {
-	since  time.Time // when the connection was lost; zero before the first loss
-	fenced bool      // the old connection cannot execute anything any more: the server ended it
-	until  time.Time // when there was another
-	before Back      // the counters when it began, as far as Back has them
+	since  time.Time     // when the connection was lost; zero before the first loss
+	until  time.Time     // when there was another
+	back   chan struct{} // closed then
+	before Back          // the counters when it began, as far as Back has them
 }
 
 // begin is the beginning of an absence.
-func (c *Counters) begin(fenced bool) absence {
-	return absence{since: time.Now(), fenced: fenced, before: c.back()}
+func (c *Counters) begin() absence {
+	return absence{since: time.Now(), back: make(chan struct{}), before: c.back()}
 }
 
 func (c *Counters) back() Back {

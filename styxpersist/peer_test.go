@@ -26,6 +26,7 @@ type peer struct {
 	fids    map[uint32]bool             // server: what it has made
 	attrs   map[uint32]bool             // server: fids that write an attribute
 	fault   string                      // what the other side did wrong, unasked
+	stuck   bool                        // server: it answers nothing by itself, and does not see the end
 }
 
 func newPeer(p *play, conn *wire, server bool) *peer {
@@ -51,7 +52,9 @@ func (w *peer) listen() {
 	for {
 		f, err := in.Next()
 		if err != nil {
-			w.conn.Close() // as a server does that sees the end
+			if !w.isStuck() {
+				w.conn.Close() // as a server does that sees the end
+			}
 			return
 		}
 		f = append(lib9p.Frame(nil), f...)
@@ -64,6 +67,18 @@ func (w *peer) listen() {
 		}
 		w.inbox <- f
 	}
+}
+
+func (w *peer) stick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stuck = true
+}
+
+func (w *peer) isStuck() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stuck
 }
 
 func (w *peer) wrong(format string, arg ...any) {

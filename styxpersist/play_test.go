@@ -29,6 +29,7 @@ type play struct {
 
 	client *peer // what the script says as the client
 	server *peer // and as the server, on the present connection; nil before the first
+	old    *peer // and on the one before, if that is still there
 	link   *link
 	redial chan chan<- io.ReadWriteCloser
 	ended  chan error
@@ -74,9 +75,10 @@ func newPlay(t *testing.T, d lib9p.Dialect) *play {
 }
 
 func (p *play) clean() {
-	p.client.conn.Close()
-	if p.server != nil {
-		p.server.conn.Close()
+	for _, who := range [...]*peer{p.client, p.server, p.old} {
+		if who != nil {
+			who.conn.Close()
+		}
 	}
 	if p.pending != nil {
 		p.pending <- nil
@@ -175,6 +177,16 @@ func (p *play) do(verb, rest string) {
 		p.here().say(rest)
 	case "s<":
 		p.here().hear(rest)
+	case "o>":
+		p.old.say(rest)
+	case "o<":
+		p.old.hear(rest)
+	case "old": // hangup
+		synctest.Wait()
+		p.old.conn.Close()
+		synctest.Wait()
+	case "stuck":
+		p.here().stick()
 	case "rpc":
 		p.rpc(rest)
 	case "connect":
@@ -327,7 +339,7 @@ func (p *play) set(verb string, lines []string) {
 // idle fails where anything more was said, now that nobody can go on.
 func (p *play) idle() {
 	synctest.Wait()
-	for _, who := range [...]*peer{p.client, p.server} {
+	for _, who := range [...]*peer{p.client, p.server, p.old} {
 		if who == nil {
 			continue
 		}
@@ -348,7 +360,15 @@ func (p *play) idle() {
 // connect gives the session a connection. Unless rest is raw, the handshake is made too, as it was the first time.
 func (p *play) connect(rest string) {
 	near, far := newWires()
-	if p.server != nil {
+	if p.old != nil {
+		p.old.conn.Close()
+		p.old = nil
+	}
+	switch {
+	case p.server == nil:
+	case p.server.isStuck():
+		p.old = p.server
+	default:
 		p.server.conn.Close()
 		p.mu.Lock()
 		p.again = true

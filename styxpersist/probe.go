@@ -10,10 +10,11 @@ import (
 
 // A prober looks at the server's tree for one request. Its fids live as long as it does.
 type prober struct {
-	s      *session
-	srv    *server
-	fenced bool
-	sfids  []uint32
+	s       *session
+	srv     *server
+	fenced  bool // when it began: the old connections can do nothing more
+	drained bool // or it was waited for that in vain
+	sfids   []uint32
 }
 
 // found is what a name leads to, if anything.

@@ -16,6 +16,7 @@ import (
 type verdict struct {
 	reply lib9p.Msg
 	again bool
+	late  bool         // it has not been done, but an old connection may do it still
 	no    *lib9p.Error // what the server answers to what would have come of it
 	first bool         // it is about what had to be done before the request, see silly.go
 	why   string       // undecided: the reason, if there is more to say than that what is there shows nothing
@@ -24,7 +25,7 @@ type verdict struct {
 var (
 	undecided verdict // the client has to look for itself
 	crowded   = verdict{why: "another request about the same name was under way"}
-	unfenced  = verdict{why: "it has not been done, but the old connection may do it still"}
+	unfenced  = verdict{late: true, why: "it has not been done, but the old connection may do it still"}
 )
 
 // reason says why nobody can know.
@@ -60,7 +61,7 @@ func (s *session) prove(srv *server, r *request) {
 	}
 	defer s.unhold(r)
 	var v verdict
-	failed, ok := s.probing(srv, r, func() (err error) {
+	failed, ok := s.probing(srv, []*request{r}, func() (err error) {
 		v, err = s.verdict(srv, r)
 		return err
 	})
@@ -78,21 +79,28 @@ func (s *session) prove(srv *server, r *request) {
 	}
 }
 
-// probing tries probe, which is for r, a few times while it fails. It returns how it
-// failed in the end, and false where srv has died, so that r is the next connection's.
-func (s *session) probing(srv *server, r *request, probe func() error) (failed error, ok bool) {
-	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(r.seq)}
-	for range 4 {
+// probing tries probe, which is for rs, a few times while it fails, and once more when the old connections are drained. It
+// returns how it failed in the end, and false where srv has died, so that rs are the next connection's.
+func (s *session) probing(srv *server, rs []*request, probe func() error) (failed error, ok bool) {
+	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(rs[0].seq)}
+	for tries := 0; tries < 4; {
 		if sleep(srv.ctx, pauses.pause()) != nil {
 			return nil, false
 		}
-		if failed = probe(); failed == nil {
+		failed = probe()
+		switch {
+		case failed == nil:
 			return nil, true
-		}
-		if srv.ctx.Err() != nil || errors.Is(failed, errGone) {
+		case failed == errDraining:
+			if !s.awaitDrain(srv, rs) {
+				return nil, false
+			}
+			continue
+		case srv.ctx.Err() != nil || errors.Is(failed, errGone):
 			return nil, false
 		}
-		s.log.Debug("probe failed", "type", lib9p.TypeName(r.typ), "err", failed)
+		tries++
+		s.log.Debug("probe failed", "type", lib9p.TypeName(rs[0].typ), "err", failed)
 	}
 	return failed, true
 }
@@ -112,15 +120,17 @@ func (s *session) decide(r *request, v verdict) {
 		v.again = true
 	}
 	switch {
-	case v.again:
+	case v.again, v.late && r.makesName():
 		if v.first {
 			s.goOn(r)
 			return
 		}
 		s.counters.Again.Add(1)
+		r.late = v.late
 		if s.notDone(r) {
 			return
 		}
+		r.doubt = v.late
 		s.advance(r.fid)
 		if r.fid2 != nil {
 			s.advance(r.fid2)
@@ -163,30 +173,12 @@ func (s *session) unhold(rs ...*request) {
 func (s *session) conclude(r *request, reply lib9p.Msg) {
 	f, err := lib9p.Pack(s.d, r.ctag, reply)
 	if err == nil {
-		s.leaveQueues(r)
-		r.state = sent
-		opens := r.changesFid() && r.typ != lib9p.TypeTclunk && r.typ != lib9p.TypeTremove
-		if opens && s.srv != nil && r.fid.usable(s.srv.gen) {
-			s.srv.discard(r.fid.sfid) // it is the directory still, on this connection
-		}
-		if opens {
-			r.fid.gen, r.fid.restoring = 0, nil
-		}
-		flushes := r.flushes
-		r.flushes = nil // their answers come behind
-		if f, err = s.learn(r, f); err == nil {
-			s.local = append(s.local, f...)
-			s.hasLocal.Store(true)
-			s.answerFlushes(flushes)
-			if opens {
-				s.restoreSoon(r.fid)
-			}
-			return
-		}
-		r.flushes = flushes
+		err = s.settleAs(r, f)
 	}
-	s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
-	s.doubtful(r, "its answer cannot be made")
+	if err != nil {
+		s.log.Error("cannot conclude", "type", lib9p.TypeName(r.typ), "err", err)
+		s.doubtful(r, "its answer cannot be made")
+	}
 }
 
 // leaveQueues takes r out of the queues of its fids.
@@ -206,7 +198,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 		return undecided, nil
 	}
 	s.mu.Lock()
-	p.fenced = r.fenced
+	p.fenced, p.drained = r.fenced(), r.drained()
 	m := r.msg(s.d)
 	hiding := r.hide != nil && s.hides(r)
 	s.mu.Unlock()
@@ -221,7 +213,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 			return p.recreated(r, m)
 		}
 		if m.Flags&lib9p.LEXCL == 0 {
-			return p.again(), nil
+			return p.again()
 		}
 		return p.absent(r.fid, m.Name)
 	case *lib9p.Tmkdir:
@@ -253,13 +245,31 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	return undecided, nil
 }
 
-// again is the verdict for what has certainly not been done: it may be
-// done now only if the old connection cannot do it still.
-func (p *prober) again() verdict {
-	if !p.fenced {
-		return unfenced
+// again is the verdict for what has certainly not been done: it may be done now only if the old connections
+// cannot do it still. The error says that it is too early to know.
+func (p *prober) again() (verdict, error) {
+	switch {
+	case p.fenced:
+		return verdict{again: true}, nil
+	case p.drained:
+		return unfenced, nil
 	}
-	return verdict{again: true}
+	return undecided, errDraining
+}
+
+// errDraining says that an old connection is being drained, so that absence proves nothing yet.
+var errDraining = errors.New("the old connection may do it still")
+
+// makesName reports whether a second execution of r fails where the first was done: then it
+// may be sent again though an old connection may execute it still.
+func (r *request) makesName() bool {
+	switch r.typ {
+	case lib9p.TypeTcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTlink, lib9p.TypeTmkdir:
+		return true
+	case lib9p.TypeTlcreate:
+		return r.frame.U32(r.offFlags())&lib9p.LEXCL != 0
+	}
+	return false
 }
 
 // absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
@@ -268,7 +278,7 @@ func (p *prober) absent(dir *fid, name string) (verdict, error) {
 	if err != nil || found.ok {
 		return undecided, err
 	}
-	return p.again(), nil
+	return p.again()
 }
 
 func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
@@ -278,7 +288,7 @@ func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
 		return undecided, err
 	}
 	if !found.ok {
-		return p.again(), nil
+		return p.again()
 	}
 	if found.qid.Type&plan9.QTSYMLINK == 0 || !p.wasAbsent(dir, m.Name) {
 		return undecided, nil
@@ -297,7 +307,7 @@ func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
 		return undecided, err
 	}
 	if !found.ok {
-		return p.again(), nil
+		return p.again()
 	}
 	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
 	if err != nil {
@@ -319,7 +329,7 @@ func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
 	}
 	switch {
 	case !found.ok:
-		return p.again(), nil
+		return p.again()
 	case sameFile(found.qid, p.qid(source)) && p.wasAbsent(dir, m.Name):
 		return didIt(&lib9p.Rlink{}), nil
 	}
@@ -373,7 +383,7 @@ func (p *prober) moved(q lib9p.Qid, from *node, old string, to *node, name strin
 	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
 		return verdict{again: true}, nil
 	case atOld:
-		return p.again(), nil
+		return p.again()
 	case atNew:
 		return didIt(reply), nil
 	}
@@ -394,7 +404,7 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 	same := n != nil && sameFile(n.qid, found.qid)
 	p.s.mu.Unlock()
 	if same {
-		return p.again(), nil
+		return p.again()
 	}
 	return undecided, nil
 }
@@ -414,7 +424,7 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	case !found.ok: // as in unlinked
 		return didIt(reply), nil
 	case sameFile(found.qid, q):
-		return p.again(), nil
+		return p.again()
 	}
 	return undecided, nil
 }

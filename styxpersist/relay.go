@@ -112,7 +112,7 @@ func (s *session) fromServer(srv *server) error {
 			switch {
 			case err != nil:
 				s.tell(run)
-				return err
+				return botch{err}
 			case out == nil:
 			case len(run) > 0 && len(out) == len(f) && &out[0] == &f[0] && cap(run)-len(run) == cap(f):
 				run = run[:len(run)+len(f)]
@@ -139,6 +139,10 @@ func (s *session) fromServer(srv *server) error {
 // take finds the request that f answers and returns what the client is to be told, if anything.
 // The error says that srv speaks nonsense. The mutex is held.
 func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
+	if srv.dead {
+		s.late(srv, f)
+		return nil, nil
+	}
 	if f.Size() > srv.msize {
 		return nil, fmt.Errorf("server sent %d bytes, more than the msize of %d", f.Size(), srv.msize)
 	}

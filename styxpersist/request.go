@@ -18,8 +18,10 @@ type request struct {
 	doubt bool
 	// resent: it has been sent again since.
 	resent bool
-	// fenced: it has been done or never will be, because the connection was ended by the server, or its address refused one since.
-	fenced bool
+	// late: and it has been sent again though an old connection may execute it still; then that may be what refuses it.
+	late bool
+	// old: the connections that died with it, not fenced then.
+	old []*server
 	// crowded: another request about the same name was done meanwhile, see crowd.go.
 	crowded bool
 	// kept: a queue may refer to it still, so it is not used again.
@@ -63,6 +65,11 @@ func (r *request) changesFid() bool {
 		return r.frame.U32(lib9p.OffFid) == r.frame.U32(lib9p.OffFid2)
 	}
 	return false
+}
+
+// offFlags is where the flags of a Tlcreate are.
+func (r *request) offFlags() int {
+	return lib9p.OffFid + 4 + 2 + len(r.frame.Bytes(lib9p.OffFid+4))
 }
 
 // movesNames reports whether the request may change what a path leads to:
@@ -229,7 +236,7 @@ func (s *session) advance(f *fid) {
 			s.onDead(r, f)
 			continue
 		}
-		if s.srv == nil || f.barrier != nil || r.state == proving {
+		if s.srv == nil || f.barrier != nil || r.state == proving || len(s.hazards) > 0 && s.held(r) {
 			return
 		}
 		if len(f.lost) > 0 && r.relies() {

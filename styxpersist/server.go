@@ -35,9 +35,15 @@ type server struct {
 	helpers   map[helperKey]*helper
 	swept     bool // helpers are not kept any more
 
+	dead   bool          // the session has judged what it left; what it still says is late
+	fenced bool          // it can do nothing more
+	isOver bool          // it is fenced, or there is no use in waiting for that
+	over   chan struct{} // closed then
+
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
-	gone     chan struct{} // closed when nothing more comes from it
+	givenUp  sync.Once
+	gone     chan struct{} // closed when the session has given it up
 	cause    error         // why, set before gone is closed
 	writeErr error         // of the first write that failed; wmu
 }
@@ -60,6 +66,7 @@ func newServer(s *session, conn lib9p.Transport, gen int) *server {
 		roots:   make(map[*root]*rootWay),
 		helpers: make(map[helperKey]*helper),
 		gone:    make(chan struct{}),
+		over:    make(chan struct{}),
 		window:  make(chan struct{}, restoreWindow),
 		settled: sync.NewCond(&s.mu),
 	}
@@ -138,13 +145,14 @@ func (srv *server) appendClunk(b lib9p.Frame, sfid uint32) (lib9p.Frame, bool) {
 func (srv *server) write(run []byte) (int, error) {
 	srv.wmu.Lock()
 	defer srv.wmu.Unlock()
+	if srv.writeErr != nil {
+		return 0, srv.writeErr // a part of a message may have gone
+	}
 	n, err := srv.conn.Write(run)
 	srv.s.counters.ToServer.Add(int64(n))
 	if err != nil {
-		if srv.writeErr == nil {
-			srv.writeErr = err
-		}
-		srv.hangUp()
+		srv.writeErr = err
+		time.AfterFunc(harvest, func() { srv.giveUp(err) }) // what it still says comes first, and then mostly its end
 	}
 	return n, err
 }
@@ -156,19 +164,18 @@ func (srv *server) lastWriteErr() error {
 	return srv.writeErr
 }
 
-// hangUp ends the connection's writes and, after a moment in which answers
-// may still come, its reads. It is safe to call at any time.
-func (srv *server) hangUp() {
-	if d, ok := srv.conn.(interface{ SetReadDeadline(time.Time) error }); ok {
-		if d.SetReadDeadline(time.Now().Add(harvest)) == nil {
-			return
+// giveUp ends the session's use of the connection, for cause. Writes end at once; what it
+// says still is heard, see drain. It is safe to call at any time, and only the first counts.
+func (srv *server) giveUp(cause error) {
+	srv.givenUp.Do(func() {
+		srv.cause = cause
+		srv.cancel()
+		if c, ok := srv.conn.(interface{ SetWriteDeadline(time.Time) error }); !ok || c.SetWriteDeadline(time.Unix(1, 0)) != nil {
+			srv.conn.Close()
 		}
-	}
-	srv.conn.Close()
+		close(srv.gone)
+	})
 }
-
-// harvest is how long a connection that takes no more requests may still answer.
-const harvest = time.Second
 
 // call sends a request of the session's own and returns the answer. The error is a *lib9p.Error where
 // the server refuses, errGone where the connection dies, or ctx's.

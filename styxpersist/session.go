@@ -41,6 +41,9 @@ type session struct {
 	spareBig []*request
 	ready    []*request // may be sent, in order
 	owed     []*node    // held: files that have to get their mode back
+	zombies  []*server  // dead connections that may execute something still, and are being drained
+	haunted  bool       // one was drained in vain
+	hazards  []hazard   // what they may do to newer requests
 	moves    uint64     // requests that change names, answered so far
 	bytes    int        // of requests that have no answer
 	attrs    int        // bytes of attributes that are being written

@@ -184,7 +184,7 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	case !at.ok || !sameFile(at.qid, p.qid(h.n)):
 		return asItIs, nil
 	case h.gen != 0 && !p.fenced && !h.links:
-		return unfenced, nil
+		return p.again()
 	}
 	p.s.mu.Lock()
 	if h.gen != 0 && !p.fenced {

@@ -57,6 +57,12 @@ func (w *wire) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// SetWriteDeadline ends writes that wait, and those to come, where t has passed.
+func (w *wire) SetWriteDeadline(t time.Time) error {
+	w.out.setWriteDeadline(t)
+	return nil
+}
+
 // fill has this end take nothing more. The channel tells when the peer's Write waits.
 func (w *wire) fill() <-chan struct{} {
 	w.in.mu.Lock()
@@ -74,7 +80,9 @@ type stream struct {
 	werr      error // of Write
 	left      int   // bytes that Write takes still, where it is not negative
 	timer     *time.Timer
-	timed     bool          // the deadline has passed
+	timed     bool // the deadline has passed
+	wtimer    *time.Timer
+	wtimed    bool          // that of Write
 	abandoned bool          // nobody reads any more
 	full      chan struct{} // not nil: Write waits, and says so here
 }
@@ -105,15 +113,18 @@ func (s *stream) read(b []byte) (int, error) {
 func (s *stream) write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.full != nil && s.werr == nil {
+	for s.full != nil && s.werr == nil && !s.wtimed {
 		select {
 		case s.full <- struct{}{}:
 		default:
 		}
 		s.more.Wait()
 	}
-	if s.werr != nil {
+	switch {
+	case s.werr != nil:
 		return 0, s.werr
+	case s.wtimed:
+		return 0, os.ErrDeadlineExceeded
 	}
 	n := len(b)
 	if s.left >= 0 && n > s.left {
@@ -141,8 +152,10 @@ func (s *stream) end(rerr, werr error, abandon bool) {
 		s.werr = werr
 	}
 	s.abandoned = s.abandoned || abandon
-	if s.abandoned && s.timer != nil {
-		s.timer.Stop()
+	for _, t := range [...]*time.Timer{s.timer, s.wtimer} {
+		if t != nil && s.abandoned {
+			t.Stop()
+		}
 	}
 	s.more.Broadcast()
 }
@@ -160,6 +173,25 @@ func (s *stream) setDeadline(t time.Time) {
 	s.timer = time.AfterFunc(time.Until(t), func() {
 		s.mu.Lock()
 		s.timed = true
+		s.more.Broadcast()
+		s.mu.Unlock()
+	})
+}
+
+func (s *stream) setWriteDeadline(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wtimer != nil {
+		s.wtimer.Stop()
+	}
+	s.wtimed = !t.IsZero() && !t.After(time.Now())
+	s.more.Broadcast()
+	if t.IsZero() || s.wtimed || s.abandoned {
+		return
+	}
+	s.wtimer = time.AfterFunc(time.Until(t), func() {
+		s.mu.Lock()
+		s.wtimed = true
 		s.more.Broadcast()
 		s.mu.Unlock()
 	})

@@ -37,7 +37,7 @@ func (s *session) attrTooBig(r *request) bool {
 func (s *session) learnAttrCreate(r *request) {
 	m := r.msg(s.d).(*lib9p.Txattrcreate)
 	r.fid.role = roleXattrW
-	r.fid.attr = &attrWrite{name: m.Name, size: m.Size, flags: m.Flags, again: r.doubt, loose: r.doubt && !r.fenced}
+	r.fid.attr = &attrWrite{name: m.Name, size: m.Size, flags: m.Flags, again: r.doubt, loose: r.doubt && !r.fenced()}
 }
 
 // learnAttrWrite keeps data, which the server has taken.
@@ -213,7 +213,7 @@ func (p *prober) committed(r *request) (verdict, error) {
 	if _, ok := a.flagsNow(v, there); !ok {
 		return undecided, nil
 	}
-	return p.again(), nil
+	return p.again()
 }
 
 // reachXattr makes sfid, which is the file's, a fid of its attribute again.
