@@ -47,6 +47,7 @@ func (j *job) fuse(ctx context.Context) error {
 		AllowOther: j.options.allowOther,
 		UID:        j.options.uid,
 		GID:        j.options.gid,
+		NoHidden:   j.persist || j.options.noSilly,
 		Logger:     j.log,
 	})
 	if err != nil {

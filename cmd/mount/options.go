@@ -15,6 +15,7 @@ import (
 // options is what -o says.
 type options struct {
 	readOnly, allowOther bool
+	noSilly              bool
 	noExec               bool
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
@@ -37,6 +38,10 @@ func parseOptions(list string) (o options, err error) {
 			o.noExec = true
 		case "allow_other":
 			o.allowOther = true
+		case "silly":
+			o.noSilly = false
+		case "nosilly":
+			o.noSilly = true
 		case "uid":
 			o.uid, err = number(opt, value, 0, math.MaxUint32-1)
 		case "gid":
@@ -55,9 +60,9 @@ func parseOptions(list string) (o options, err error) {
 		case "soft":
 			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, msize= and dialect=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize= and dialect=", opt)
 		}
-		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other"}, name) {
+		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/lib9p/client"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // validity is how long the kernel keeps names and attributes.
@@ -24,6 +25,7 @@ type bridge struct {
 	root    *node
 	owners  *owners
 	late    sync.WaitGroup // removals of hidden files
+	namer   *hidden.Namer  // nil where files are removed also while they are open; immutable
 	dotL    bool           // the dialect is 9P2000.L; immutable
 	refresh func(uint64)   // has the kernel ask anew for the attributes of a node; immutable
 
@@ -54,6 +56,9 @@ func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
 	b.root = &node{id: b.last, lookups: 1, qid: root.Qid(), fid: &ref{fid: root, users: 1}}
 	b.nodes = map[uint64]*node{b.root.id: b.root}
 	b.links = make(map[uint64]*node)
+	if !opt.NoHidden {
+		b.namer = hidden.New()
+	}
 	if b.dotL {
 		b.dialect = new(linux)
 	} else {
@@ -129,6 +134,9 @@ func (b *bridge) Lookup(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 	dir := b.node(h.NodeId)
 	if dir == nil {
 		return status(errStale)
+	}
+	if b.hides(name) {
+		return gofuse.ENOENT
 	}
 	n, a, err := b.find(c, dir, name)
 	if err != nil {

@@ -120,7 +120,7 @@ func (b *bridge) list(ctx context.Context, in *gofuse.ReadIn, add func(*entry) b
 		}
 		for len(d.rest) > 0 {
 			e := &d.rest[0]
-			if fit(e.Name) && !b.isHidden(h.node, e.Name) {
+			if fit(e.Name) && !b.hides(e.Name) {
 				if !add(e) {
 					return gofuse.OK
 				}

@@ -2,30 +2,27 @@ package fuse
 
 import (
 	"context"
-	"crypto/rand"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/lib9p/client"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // A file that is removed, or renamed over, while programs have it open must stay for these. Not every server can keep a
 // file without a name, and none can find it again when it has died in between. So such a file gets a name
 // that nobody is shown, and is removed when it is closed for the last time.
 
-// hiddenPrefix begins these names; people find them on the server when a mount died before the close.
-const hiddenPrefix = ".styx"
-
-func hiddenName() string { return hiddenPrefix + strings.ToLower(rand.Text()[:12]) }
+// hides reports whether name is one that nobody is shown, of this mount or another.
+func (b *bridge) hides(name string) bool { return b.namer != nil && hidden.Is(name) }
 
 // inUse returns the node of a regular file that has no other place than this and is open, or nil.
 func (b *bridge) inUse(dir *node, name string) *node {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := dir.children[name]
-	if n == nil || len(n.handles) == 0 || len(n.places) > 1 || n.hidden || n.seen.mode&lib9p.ModeFmt != lib9p.ModeRegular {
+	if b.namer == nil || n == nil || len(n.handles) == 0 || len(n.places) > 1 || n.hidden || n.seen.mode&lib9p.ModeFmt != lib9p.ModeRegular {
 		return nil
 	}
 	return n
@@ -38,8 +35,7 @@ func (b *bridge) hide(ctx context.Context, dir *node, name string) (done bool, e
 	if n == nil {
 		return false, nil
 	}
-	hidden := hiddenName()
-	if err := b.rename(ctx, dir, name, dir, hidden); number(err) == lib9p.EIO {
+	if err := b.rename(ctx, dir, name, dir, b.namer.Name()); number(err) == lib9p.EIO {
 		return false, err
 	} else if err != nil {
 		return false, nil
@@ -53,29 +49,29 @@ func (b *bridge) hide(ctx context.Context, dir *node, name string) (done bool, e
 
 // spare gives an open file, whose name is about to become another's, a hidden name beside. The one name is
 // not taken away first: whoever opens it shall find the old file or the new one.
-func (b *bridge) spare(ctx context.Context, dir *node, name string) (n *node, hidden string) {
+func (b *bridge) spare(ctx context.Context, dir *node, name string) (n *node, as string) {
 	if n = b.inUse(dir, name); n == nil {
 		return nil, ""
 	}
-	hidden = hiddenName()
+	as = b.namer.Name()
 	err := b.on(ctx, n, false, func(f *client.Fid) error {
-		return b.on(ctx, dir, true, func(d *client.Fid) error { return b.dialect.link(ctx, d, f, hidden) })
+		return b.on(ctx, dir, true, func(d *client.Fid) error { return b.dialect.link(ctx, d, f, as) })
 	})
 	if err != nil {
 		return nil, ""
 	}
-	return n, hidden
+	return n, as
 }
 
 // spared goes on when the renaming is done, or has failed.
-func (b *bridge) spared(ctx context.Context, n, dir *node, hidden string, renamed bool) {
+func (b *bridge) spared(ctx context.Context, n, dir *node, as string, renamed bool) {
 	if !renamed {
-		b.removeName(ctx, dir, hidden, false)
+		b.removeName(ctx, dir, as, false)
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.place(n, dir, hidden)
+	b.place(n, dir, as)
 	b.unstand(n)
 	n.hidden = true
 	b.unhide(n)
@@ -86,7 +82,7 @@ func (b *bridge) unhide(n *node) {
 	if !n.hidden || n.leaving || len(n.handles) > 0 {
 		return
 	}
-	i := slices.IndexFunc(n.places, func(p place) bool { return strings.HasPrefix(p.name, hiddenPrefix) })
+	i := slices.IndexFunc(n.places, func(p place) bool { return hidden.Is(p.name) })
 	if i < 0 {
 		return
 	}
@@ -109,7 +105,7 @@ func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
 	folder := dir.children[name]
 	if folder != nil {
 		for name, n := range folder.children {
-			if n.hidden && strings.HasPrefix(name, hiddenPrefix) {
+			if n.hidden && hidden.Is(name) {
 				names = append(names, name)
 			}
 		}
@@ -121,15 +117,34 @@ func (b *bridge) expose(ctx context.Context, dir *node, name string) bool {
 	return len(names) > 0
 }
 
-// isHidden reports whether a name in dir is one that nobody is shown.
-func (b *bridge) isHidden(dir *node, name string) bool {
-	if !strings.HasPrefix(name, hiddenPrefix) {
-		return false
+// renew gives hidden files younger names for as long as the mount is there, so that nobody takes them for left behind.
+func (b *bridge) renew(end <-chan struct{}) {
+	tick := time.NewTicker(hidden.Renew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end:
+			return
+		case <-tick.C:
+		}
+		for _, at := range b.hiddenPlaces() {
+			b.rename(context.Background(), at.dir, at.name, at.dir, b.namer.Name())
+		}
 	}
+}
+
+// hiddenPlaces returns where hidden files that are open are.
+func (b *bridge) hiddenPlaces() (list []place) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := dir.children[name]
-	return n != nil && n.hidden
+	for _, n := range b.nodes {
+		for _, p := range n.places {
+			if n.hidden && !n.leaving && hidden.Is(p.name) {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
 }
 
 // finish removes what is hidden when the kernel has gone, which does not say of every file that it is closed. It

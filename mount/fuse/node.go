@@ -23,6 +23,7 @@ type node struct {
 	handles  []*handle        // open on it
 	hidden   bool             // it was removed while open; see hidden.go
 	leaving  bool             // and its hidden name is being removed
+	nameless bool             // 9P2000, .u: it was removed while open, and the server cannot say that it has no links
 	seen     seen
 }
 
@@ -258,7 +259,7 @@ func (b *bridge) enter(dir *node, name string, f *client.Fid, a *lib9p.Rgetattr,
 
 // learn keeps what a says, and corrects it. bridge.mu is held.
 func (n *node) learn(a *lib9p.Rgetattr) {
-	if n.hidden && a.Nlink > 0 {
+	if (n.hidden || n.nameless) && a.Nlink > 0 {
 		a.Nlink--
 	}
 	n.seen = seen{size: a.Size, links: a.Nlink, mode: a.Mode, uid: a.Uid, gid: a.Gid}
@@ -274,7 +275,7 @@ func (b *bridge) place(n, dir *node, name string) {
 		dir.children = make(map[string]*node)
 	}
 	dir.children[name] = n
-	n.places = append(n.places, place{dir, name})
+	n.places, n.nameless = append(n.places, place{dir, name}), false
 }
 
 // unplace takes a place from the node that has it and returns the node, or nil. bridge.mu is held.
@@ -285,6 +286,9 @@ func (b *bridge) unplace(dir *node, name string) *node {
 	}
 	delete(dir.children, name)
 	n.places = slices.DeleteFunc(n.places, func(p place) bool { return p == place{dir, name} })
+	if len(n.places) == 0 {
+		n.nameless = !b.dotL
+	}
 	if len(n.places) == 0 && len(n.handles) == 0 {
 		b.unstand(n) // nobody can want it
 	}

@@ -27,7 +27,10 @@ type Options struct {
 	NoExec     bool    // no program is run from there
 	AllowOther bool    // other users may use the mount; the kernel then checks permissions
 	UID, GID   *uint32 // whom all files seem to belong to, where not nil
-	Logger     *slog.Logger
+	// NoHidden has files removed also while they are open, because root's connection keeps these itself, as
+	// styxpersist with Silly does, or because they need not be kept.
+	NoHidden bool
+	Logger   *slog.Logger
 }
 
 func (o *Options) source() string {
@@ -103,6 +106,7 @@ func (w debugWriter) Write(p []byte) (int, error) {
 
 func (s *Server) serve() {
 	defer close(s.done)
+	go s.b.renew(s.done)
 	s.fuse.Serve()
 	s.b.finish()
 	s.dev.Close()
