@@ -39,6 +39,7 @@ type fid struct {
 
 	leaving   bool    // a Tclunk or Tremove of it is under way: its number is free for another
 	users     int     // requests that name it and have no answer
+	became    int     // how often it was found to be another file than it is on this connection
 	restoring *server // where a goroutine is bringing it back
 	dropped   bool    // the client has let go of it
 }

@@ -57,6 +57,7 @@ func (s *session) settleAs(r *request, f lib9p.Frame) error {
 	}
 	if opens {
 		r.fid.gen, r.fid.restoring = 0, nil
+		r.fid.became++
 	}
 	flushes := r.flushes
 	r.flushes = nil // their answers come behind

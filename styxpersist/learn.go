@@ -204,7 +204,6 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 	case lib9p.TypeTcreate:
 		m := r.msg(s.d).(*lib9p.Tcreate)
 		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f)
-		const special = plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET | lib9p.DMLINK
 		if s.d == lib9p.U && m.Perm&special != 0 {
 			r.fid.setOpen(false) // it stands there, and has not been opened
 			r.fid.node.kind = kindUnknown

@@ -122,6 +122,14 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		f := mo.at(m.Fid)
 		st := lib9p.Stat{}
 		st.Qid, st.Length, st.Mode, st.Name = f.qid, f.length, plan9.Perm(f.mode&0777), "x"
+		switch st.Extension = f.target; f.mode & lib9p.ModeFmt {
+		case lib9p.ModeSymlink:
+			st.Mode |= plan9.DMSYMLINK
+		case lib9p.ModeChar:
+			st.Mode |= plan9.DMDEVICE
+		case lib9p.ModePipe:
+			st.Mode |= plan9.DMNAMEDPIPE
+		}
 		return &lib9p.Rstat{Stat: st}
 	case *lib9p.Tgetattr:
 		f := mo.at(m.Fid)

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"9fans.net/go/plan9"
-
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
@@ -207,7 +205,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 	}
 	switch m := m.(type) {
 	case *lib9p.Tcreate:
-		return p.absent(r.fid, m.Name)
+		return p.made(r, m)
 	case *lib9p.Tlcreate:
 		if r.refused != nil {
 			return p.recreated(r, m)
@@ -270,70 +268,6 @@ func (r *request) makesName() bool {
 		return r.frame.U32(r.offFlags())&lib9p.LEXCL != 0
 	}
 	return false
-}
-
-// absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
-func (p *prober) absent(dir *fid, name string) (verdict, error) {
-	found, err := p.lookup(p.node(dir), name)
-	if err != nil || found.ok {
-		return undecided, err
-	}
-	return p.again()
-}
-
-func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
-	dir := p.node(r.fid)
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
-	}
-	if !found.ok {
-		return p.again()
-	}
-	if found.qid.Type&plan9.QTSYMLINK == 0 || !p.wasAbsent(dir, m.Name) {
-		return undecided, nil
-	}
-	reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
-	if err != nil || reply.(*lib9p.Rreadlink).Target != m.Target {
-		return undecided, err
-	}
-	return didIt(&lib9p.Rsymlink{Qid: found.qid}), nil
-}
-
-func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
-	dir := p.node(r.fid)
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
-	}
-	if !found.ok {
-		return p.again()
-	}
-	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
-	if err != nil {
-		return undecided, err
-	}
-	a := reply.(*lib9p.Rgetattr)
-	device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
-	if (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device || !p.wasAbsent(dir, m.Name) {
-		return undecided, nil
-	}
-	return didIt(&lib9p.Rmknod{Qid: found.qid}), nil
-}
-
-func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
-	dir, source := p.node(r.fid), p.node(p.s.second(r))
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
-	}
-	switch {
-	case !found.ok:
-		return p.again()
-	case sameFile(found.qid, p.qid(source)) && p.wasAbsent(dir, m.Name):
-		return didIt(&lib9p.Rlink{}), nil
-	}
-	return undecided, nil
 }
 
 // renamed judges a rename of the file that f is to name, in dir or where it is.

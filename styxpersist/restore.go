@@ -104,11 +104,12 @@ func (s *session) restoreSoon(f *fid) {
 		return
 	}
 	f.restoring = srv
+	became := f.became
 	srv.restoring++
 	s.spawn(func() {
 		s.awaitRoot(srv, f)
 		srv.window <- struct{}{}
-		sfid, locked := s.restore(srv, f)
+		sfid, locked := s.restore(srv, f, became)
 		<-srv.window
 		s.mu.Lock()
 		srv.restoring--
@@ -153,8 +154,9 @@ func (s *session) awaitRoot(srv *server, f *fid) {
 
 // restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass
 // makes the fid dead, and only the fid. It tries again for as long as srv lives where the trouble may pass.
+// It gives up where the fid has become something else than became says, which has its own way back.
 // Where the fid had locks it is not there yet: it has to regain them on the sfid returned.
-func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
+func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked bool) {
 	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: spread(uint64(f.num))}
 	grace := time.Now().Add(exclGrace)
 	for {
@@ -162,7 +164,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 			return 0, false
 		}
 		s.mu.Lock()
-		if f.dropped || f.state != fidLive || s.srv != srv {
+		if f.dropped || f.state != fidLive || s.srv != srv || f.became != became {
 			s.mu.Unlock()
 			return 0, false
 		}
@@ -172,7 +174,7 @@ func (s *session) restore(srv *server, f *fid) (sfid uint32, locked bool) {
 
 		sfid, err := s.reach(srv, &w)
 		s.mu.Lock()
-		if f.dropped || s.srv != srv {
+		if f.dropped || s.srv != srv || f.became != became {
 			if err == nil {
 				srv.discard(sfid)
 			}

@@ -1,0 +1,114 @@
+package styxpersist
+
+import (
+	"9fans.net/go/plan9"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// What makes a name was not done if the name is not there. If it is, somebody else may have made it: to make a name is
+// how programs lock, and a false success would make two owners. Only of what says by itself what it is, a
+// symbolic link, a hard link, a special file, it can be said that it was done, where the client had seen that the name was free.
+
+// absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
+func (p *prober) absent(dir *fid, name string) (verdict, error) {
+	found, err := p.lookup(p.node(dir), name)
+	if err != nil || found.ok {
+		return undecided, err
+	}
+	return p.again()
+}
+
+func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return p.again()
+	}
+	if found.qid.Type&plan9.QTSYMLINK == 0 || !p.wasAbsent(dir, m.Name) {
+		return undecided, nil
+	}
+	reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
+	if err != nil || reply.(*lib9p.Rreadlink).Target != m.Target {
+		return undecided, err
+	}
+	return didIt(&lib9p.Rsymlink{Qid: found.qid}), nil
+}
+
+func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return p.again()
+	}
+	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
+	if err != nil {
+		return undecided, err
+	}
+	a := reply.(*lib9p.Rgetattr)
+	device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
+	if (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device || !p.wasAbsent(dir, m.Name) {
+		return undecided, nil
+	}
+	return didIt(&lib9p.Rmknod{Qid: found.qid}), nil
+}
+
+func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
+	dir, source := p.node(r.fid), p.node(p.s.second(r))
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	switch {
+	case !found.ok:
+		return p.again()
+	case sameFile(found.qid, p.qid(source)) && p.wasAbsent(dir, m.Name):
+		return didIt(&lib9p.Rlink{}), nil
+	}
+	return undecided, nil
+}
+
+// special are the bits of a Tcreate of .u that make what is not opened.
+const special = plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMSOCKET | lib9p.DMLINK
+
+// made judges a Tcreate.
+func (p *prober) made(r *request, m *lib9p.Tcreate) (verdict, error) {
+	if p.s.d != lib9p.U || m.Perm&special == 0 {
+		return p.absent(r.fid, m.Name)
+	}
+	dir := p.node(r.fid)
+	found, err := p.lookup(dir, m.Name)
+	if err != nil {
+		return undecided, err
+	}
+	if !found.ok {
+		return p.again()
+	}
+	right, err := p.isMade(found, r, m)
+	if err != nil || !right || !p.wasAbsent(dir, m.Name) {
+		return undecided, err
+	}
+	return didIt(&lib9p.Rcreate{Qid: found.qid}), nil
+}
+
+// isMade reports whether found is what m, of .u, makes.
+func (p *prober) isMade(found found, r *request, m *lib9p.Tcreate) (bool, error) {
+	if m.Perm&lib9p.DMLINK != 0 {
+		return sameFile(found.qid, p.qid(p.node(p.s.second(r)))), nil
+	}
+	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tstat{Fid: found.sfid})
+	if err != nil {
+		return false, err
+	}
+	st := &reply.(*lib9p.Rstat).Stat
+	if (uint32(st.Mode)^m.Perm)&special != 0 {
+		return false, nil
+	}
+	return m.Perm&(plan9.DMSYMLINK|plan9.DMDEVICE) == 0 || st.Extension == m.Extension, nil
+}
