@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2164,SC2103
 # Make a repository of AMOUNT commits on the mount, clone it, collect garbage, and check everything.
 git config --global user.name tester
 git config --global user.email tester@localhost

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2164,SC2103
 # Build packages of the toolkit with source and cache on the mount.
 mkdir src
 tar cf - -C "$TREE" --exclude=.git --exclude=bin . | tar xf - -C src
