@@ -21,7 +21,8 @@ type KernelOptions struct {
 	Msize        uint32
 	Uname, Aname string
 	ReadOnly     bool
-	NoExec       bool // no program is run from there
+	Cache        string // the kernel's word for what it caches; none if empty
+	NoExec       bool   // no program is run from there
 }
 
 // HasKernel reports whether the kernel has a 9P client that this process may use, after loading its module where
@@ -59,8 +60,11 @@ func Kernel(conn *os.File, dir string, opt KernelOptions) error {
 	}
 	// Blocking, as the kernel's client wants it.
 	fd := conn.Fd()
-	data := fmt.Sprintf("trans=fd,rfdno=%d,wfdno=%d,version=%s,uname=%s,aname=%s,msize=%d,access=any,cache=none",
-		fd, fd, opt.Dialect, opt.Uname, opt.Aname, opt.Msize)
+	if opt.Cache == "" {
+		opt.Cache = "none"
+	}
+	data := fmt.Sprintf("trans=fd,rfdno=%d,wfdno=%d,version=%s,uname=%s,aname=%s,msize=%d,access=any,cache=%s",
+		fd, fd, opt.Dialect, opt.Uname, opt.Aname, opt.Msize, opt.Cache)
 	flags := uintptr(unix.MS_NOSUID | unix.MS_NODEV)
 	if opt.ReadOnly {
 		flags |= unix.MS_RDONLY

@@ -40,6 +40,10 @@ func (j *job) fuse(ctx context.Context) error {
 	if err != nil {
 		return j.failed(setup, err)
 	}
+	cache := fuse.CacheOpen
+	if j.options.cache != nil {
+		cache = *j.options.cache
+	}
 	s, err := fuse.Mount(root, j.dir, fuse.Options{
 		Source:     j.src.String(),
 		ReadOnly:   j.options.readOnly,
@@ -48,11 +52,14 @@ func (j *job) fuse(ctx context.Context) error {
 		UID:        j.options.uid,
 		GID:        j.options.gid,
 		NoHidden:   j.persist || j.options.noSilly,
+		Cache:      cache,
 		Logger:     j.log,
 	})
 	if err != nil {
 		return err
 	}
+	// What the kernel remembers may have become untrue while nobody could be asked.
+	j.watch.onBack(s.Drop)
 	j.link.up.Store(true)
 	j.ready("fuse", conn.Dialect())
 	select {
@@ -113,6 +120,9 @@ func (j *job) kernel(ctx context.Context) error {
 	if j.options.dialect != nil {
 		opt.Dialect = *j.options.dialect
 	}
+	if c := j.options.cache; c != nil {
+		opt.Cache = kernelCaches[*c]
+	}
 	if err := mount.Kernel(f, j.dir, opt); err != nil {
 		return j.failed(setup, err)
 	}
@@ -133,3 +143,6 @@ func (j *job) kernel(ctx context.Context) error {
 		return j.away(ended)
 	}
 }
+
+// kernelCaches are the kernel's words for what comes nearest to ours.
+var kernelCaches = map[fuse.Cache]string{fuse.CacheNone: "none", fuse.CacheOpen: "mmap", fuse.CacheLoose: "loose"}

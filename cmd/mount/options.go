@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/mount/fuse"
 )
 
 // options is what -o says.
@@ -17,6 +18,7 @@ type options struct {
 	readOnly, allowOther bool
 	noSilly              bool
 	noExec               bool
+	cache                *fuse.Cache // nil: the backend's default
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
 	dialect              *lib9p.Dialect // nil: the best that the server speaks
@@ -32,6 +34,12 @@ func parseOptions(list string) (o options, err error) {
 			o.readOnly = true
 		case "rw":
 			o.readOnly = false
+		case "cache":
+			var c fuse.Cache
+			if c, err = fuse.ParseCache(value); err != nil {
+				err = fmt.Errorf("-o %s: the caches are none, open and loose", opt)
+			}
+			o.cache = &c
 		case "exec":
 			o.noExec = false
 		case "noexec":
@@ -60,7 +68,7 @@ func parseOptions(list string) (o options, err error) {
 		case "soft":
 			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize= and dialect=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize=, cache= and dialect=", opt)
 		}
 		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)

@@ -18,6 +18,7 @@ type watch struct {
 	counters styxpersist.Counters
 
 	mu   sync.Mutex
+	back func() // called in a goroutine of its own when a connection is back; nil until there is need
 	now  status.Status
 	file *status.File // nil until the mount is there, and where none can be had
 }
@@ -52,6 +53,9 @@ func (w *watch) observe(e styxpersist.Event) {
 		}
 	case styxpersist.Back:
 		w.turn(status.Connected)
+		if w.back != nil {
+			go w.back()
+		}
 	case styxpersist.Lost:
 		w.turn(status.Away)
 		if fellSilent(e.Cause) {
@@ -67,6 +71,13 @@ func (w *watch) observe(e styxpersist.Event) {
 	if w.file != nil {
 		w.file.Set(w.now)
 	}
+}
+
+// onBack has f called whenever a connection is back.
+func (w *watch) onBack(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.back = f
 }
 
 // turn begins a state.

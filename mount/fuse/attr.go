@@ -128,7 +128,7 @@ func (b *bridge) answerAttr(ctx context.Context, n *node, h *handle, out *gofuse
 	if err != nil {
 		return status(err)
 	}
-	out.SetTimeout(validity)
+	out.SetTimeout(b.opt.Cache.validity())
 	b.attr(&out.Attr, a)
 	return gofuse.OK
 }

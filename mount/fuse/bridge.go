@@ -3,7 +3,6 @@ package fuse
 import (
 	"context"
 	"sync"
-	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fuse"
 
@@ -11,9 +10,6 @@ import (
 	"github.com/styxkit/styxkit/lib9p/client"
 	"github.com/styxkit/styxkit/lib9p/hidden"
 )
-
-// validity is how long the kernel keeps names and attributes.
-const validity = time.Second
 
 // A bridge answers the kernel's questions. It is go-fuse's RawFileSystem; what it leaves out is ENOSYS, which the kernel
 // takes as a limit and knows its way around.
@@ -27,6 +23,7 @@ type bridge struct {
 	late    sync.WaitGroup // removals of hidden files
 	namer   *hidden.Namer  // nil where files are removed also while they are open; immutable
 	dotL    bool           // the dialect is 9P2000.L; immutable
+	drop    func()         // has the kernel ask anew for everything; immutable
 	refresh func(uint64)   // has the kernel ask anew for the attributes of a node; immutable
 
 	mu          sync.Mutex // guards what follows and nodes
@@ -45,6 +42,7 @@ func newBridge(root *client.Fid, opt Options, calls *calls) *bridge {
 		RawFileSystem: gofuse.NewDefaultRawFileSystem(),
 		opt:           opt,
 		calls:         calls,
+		drop:          func() {},
 		refresh:       func(uint64) {},
 		owners:        newOwners(),
 		dotL:          root.Conn().Dialect() == lib9p.L,
@@ -121,8 +119,8 @@ func (b *bridge) guess(ctx context.Context, dir *node, name string) func() *lib9
 // entry fills in what the kernel is told of a name.
 func (b *bridge) entry(out *gofuse.EntryOut, n *node, a *lib9p.Rgetattr) {
 	out.NodeId = n.id
-	out.SetEntryTimeout(validity)
-	out.SetAttrTimeout(validity)
+	out.SetEntryTimeout(b.opt.Cache.validity())
+	out.SetAttrTimeout(b.opt.Cache.validity())
 	b.attr(&out.Attr, a)
 }
 

@@ -66,11 +66,15 @@ func unsupported(err error) bool {
 }
 
 // doubt is what a change of names ends with. EIO can mean that nobody knows whether it was made, as when a server has died over
-// it. The program will look, so it hears of that when the kernel has ceased to believe what it has known of the names.
-func doubt(ctx context.Context, err error) gofuse.Status {
-	if number(err) == lib9p.EIO {
+// it. The program will look, so it hears of that when the kernel has ceased to believe what it has known of the names. Where that would take too long it is told to, which it must not be while the call lasts.
+func (b *bridge) doubt(ctx context.Context, err error) gofuse.Status {
+	switch {
+	case number(err) != lib9p.EIO:
+	case b.opt.Cache == CacheLoose:
+		b.late.Go(b.drop)
+	default:
 		select {
-		case <-time.After(validity):
+		case <-time.After(b.opt.Cache.validity()):
 		case <-ctx.Done():
 		}
 	}

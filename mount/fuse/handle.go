@@ -191,9 +191,14 @@ func (b *bridge) Open(interrupt <-chan struct{}, in *gofuse.OpenIn, out *gofuse.
 	}
 	if in.Flags&syscall.O_TRUNC != 0 {
 		b.sized(n, 0)
+		if b.opt.Cache == CacheNone {
+			out.OpenFlags |= gofuse.FOPEN_DIRECT_IO
+		}
 	} else if b.madeUp(n, in.Flags) {
 		h.stream = true
 		out.OpenFlags |= gofuse.FOPEN_DIRECT_IO
+	} else {
+		out.OpenFlags |= b.caching(c, h)
 	}
 	out.Fh = h.id
 	return gofuse.OK
@@ -237,7 +242,7 @@ func (b *bridge) Create(interrupt <-chan struct{}, in *gofuse.CreateIn, name str
 		return err
 	})
 	if err != nil {
-		return doubt(c, err)
+		return b.doubt(c, err)
 	}
 	a, valid := brandNew(f, in), time.Duration(0)
 	if flags&(lib9p.LEXCL|lib9p.LTRUNC) == 0 {
@@ -246,12 +251,15 @@ func (b *bridge) Create(interrupt <-chan struct{}, in *gofuse.CreateIn, name str
 			discard(f)
 			return status(err)
 		}
-		valid = validity
+		valid = b.opt.Cache.validity()
 	}
 	n := b.enter(dir, name, nil, a, nil)
 	b.entry(&out.EntryOut, n, a)
 	out.SetAttrTimeout(valid)
 	out.Fh = b.opened(n, f, in.Flags).id
+	if b.opt.Cache == CacheNone {
+		out.OpenFlags |= gofuse.FOPEN_DIRECT_IO
+	}
 	return gofuse.OK
 }
 

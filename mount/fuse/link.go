@@ -48,7 +48,7 @@ func (b *bridge) Link(interrupt <-chan struct{}, in *gofuse.LinkIn, name string,
 		return b.on(c, dir, true, func(d *client.Fid) error { return b.dialect.link(c, d, f, name) })
 	})
 	if err != nil {
-		return doubt(c, err)
+		return b.doubt(c, err)
 	}
 	a, err := b.getattr(c, n, nil)
 	if err != nil {

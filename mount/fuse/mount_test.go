@@ -51,8 +51,12 @@ func mountHost(t *testing.T, d lib9p.Dialect) *rig {
 }
 
 // mountTree mounts what a server makes of tree. A wrap, if there is one, stands between client and server.
-func mountTree(t *testing.T, d lib9p.Dialect, tree srv.Tree, host string, wrap func(net.Conn) net.Conn) *rig {
+func mountTree(t *testing.T, d lib9p.Dialect, tree srv.Tree, host string, wrap func(net.Conn) net.Conn, with ...func(*Options)) *rig {
 	t.Helper()
+	opt := Options{Source: t.Name()}
+	for _, f := range with {
+		f(&opt)
+	}
 	ours, theirs := pair(t)
 	served := make(chan bool)
 	go func() {
@@ -65,7 +69,7 @@ func mountTree(t *testing.T, d lib9p.Dialect, tree srv.Tree, host string, wrap f
 	conn := got(client.New(t.Context(), ours, client.Options{Dialects: []lib9p.Dialect{d}}))(t)
 	root := got(conn.Attach(t.Context(), nil, "root", "", 0))(t)
 	r := &rig{host: host, at: t.TempDir(), conn: conn}
-	r.Server = got(Mount(root, r.at, Options{Source: t.Name()}))(t)
+	r.Server = got(Mount(root, r.at, opt))(t)
 	t.Cleanup(func() {
 		if _, mounted, _ := mount.At(r.at); mounted {
 			if err := r.Unmount(false); err != nil {

@@ -20,7 +20,7 @@ func (b *bridge) made(interrupt <-chan struct{}, h *gofuse.InHeader, name string
 	}
 	err := b.on(c, dir, true, func(d *client.Fid) error { return do(c, d, b.group(dir, h.Gid)) })
 	if err != nil {
-		return doubt(c, err)
+		return b.doubt(c, err)
 	}
 	n, a, err := b.find(c, dir, name)
 	if err != nil {
@@ -95,7 +95,7 @@ func (b *bridge) remove(interrupt <-chan struct{}, h *gofuse.InHeader, name stri
 	if folder && number(err) == lib9p.ENOTEMPTY && b.expose(c, dir, name) {
 		err = b.removeName(c, dir, name, folder)
 	}
-	return doubt(c, err)
+	return b.doubt(c, err)
 }
 
 // removeName has the server remove a name.
@@ -126,7 +126,7 @@ func (b *bridge) Rename(interrupt <-chan struct{}, in *gofuse.RenameIn, name, ne
 	if old != nil {
 		b.spared(c, old, newdir, spare, err == nil)
 	}
-	return doubt(c, err)
+	return b.doubt(c, err)
 }
 
 // rename has the server rename a file and notes that.

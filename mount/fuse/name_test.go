@@ -291,7 +291,7 @@ func TestReplaced(t *testing.T) {
 	must(t, os.Rename(filepath.Join(r.host, "d"), filepath.Join(r.host, "away")))
 	must(t, os.MkdirAll(filepath.Join(r.host, "d", "e"), 0o755))
 	must(t, os.WriteFile(filepath.Join(r.host, "d", "e", "f"), []byte("newer"), 0o644))
-	deadline := time.Now().Add(10 * validity)
+	deadline := time.Now().Add(10 * CacheOpen.validity())
 	for {
 		data, err := os.ReadFile(r.path("d", "e", "f"))
 		if err == nil && string(data) == "newer" {

@@ -25,6 +25,8 @@ type node struct {
 	leaving  bool             // and its hidden name is being removed
 	nameless bool             // 9P2000, .u: it was removed while open, and the server cannot say that it has no links
 	seen     seen
+	stamp    stamp // of when its attributes were asked for last
+	kept     stamp // of before its data were read that the kernel may have
 }
 
 // A place is a name in a directory.
@@ -262,6 +264,7 @@ func (n *node) learn(a *lib9p.Rgetattr) {
 	if (n.hidden || n.nameless) && a.Nlink > 0 {
 		a.Nlink--
 	}
+	n.stamp = stampOf(a)
 	n.seen = seen{size: a.Size, links: a.Nlink, mode: a.Mode, uid: a.Uid, gid: a.Gid}
 }
 

@@ -125,7 +125,16 @@ func (p *plain) create(ctx context.Context, dir *client.Fid, name string, flags,
 	if err != nil {
 		return nil, err
 	}
-	return opened(f, f.Create(ctx, name, uint32(perm), p.mode(flags), ""))
+	f, err = opened(f, f.Create(ctx, name, uint32(perm), p.mode(flags), ""))
+	if number(err) == lib9p.EIO && flags&lib9p.LEXCL == 0 {
+		// Nobody knows whether it was made. Who does not insist on a new file is content with the one that is there.
+		if g, failed := dir.Walk(ctx, name); failed == nil {
+			if g, failed = opened(g, p.open(ctx, g, flags)); failed == nil {
+				return g, nil
+			}
+		}
+	}
+	return f, err
 }
 
 // opened returns f, and gives it up where err says that it could not be opened.

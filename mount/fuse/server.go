@@ -30,6 +30,7 @@ type Options struct {
 	// NoHidden has files removed also while they are open, because root's connection keeps these itself, as
 	// styxpersist with Silly does, or because they need not be kept.
 	NoHidden bool
+	Cache    Cache
 	Logger   *slog.Logger
 }
 
@@ -86,12 +87,16 @@ func (s *Server) start(root *client.Fid, opt Options) error {
 		MaxBackground: maxBackground,
 		MaxWrite:      maxWrite,
 		EnableLocks:   root.Conn().Dialect() == lib9p.L,
+		// Else the kernel drops data when it comes upon another time of change.
+		ExplicitDataCacheControl: opt.Cache == CacheLoose,
+
 		DisableSplice: true, // it is for data that come from a file
 		Name:          fsType,
 		Logger:        log.New(debugWriter{logger}, "", 0),
 		ExtraCapabilities: gofuse.CAP_ATOMIC_O_TRUNC | gofuse.CAP_READDIRPLUS_AUTO | gofuse.CAP_ASYNC_DIO |
 			gofuse.CAP_HANDLE_KILLPRIV_V2 | gofuse.CAP_DIRECT_IO_ALLOW_MMAP,
 	})
+	s.b.drop = s.Drop
 	s.b.refresh = func(id uint64) { s.fuse.InodeNotify(id, -1, 0) }
 	return err
 }
