@@ -33,8 +33,12 @@ type session struct {
 	deaths  int
 }
 
+// owner is a process, as a lock knows it, for each fid.
+func (f *cfid) owner() uint32 { return uint32(1+f.s.num)<<16 | f.num }
+
 // A cfid is a client's fid, and what the oracle knows of it.
 type cfid struct {
+	s     *session
 	num   uint32
 	ready bool
 	node  *inode
@@ -61,11 +65,6 @@ type cfid struct {
 
 	list  *listing
 	locks []lockHeld
-}
-
-type lockHeld struct {
-	typ         uint8
-	first, last uint64
 }
 
 // A listing is a directory as a client reads it, from the top to the end.
@@ -402,5 +401,5 @@ func (s *session) free() *cfid {
 	for s.fids[n] != nil {
 		n++
 	}
-	return &cfid{num: n}
+	return &cfid{s: s, num: n}
 }

@@ -383,9 +383,12 @@ func (g *drawing) lock() *op {
 	if f == nil {
 		return nil
 	}
-	m := &lib9p.Tlock{Fid: f.num, LockType: uint8(g.r.IntN(3)), ProcID: uint32(g.s.num + 1), ClientID: fmt.Sprint("c", g.s.num)}
+	m := &lib9p.Tlock{Fid: f.num, LockType: uint8(g.r.IntN(3)), ProcID: f.owner(), ClientID: fmt.Sprint("c", g.s.num)}
 	if g.r.IntN(2) == 0 {
 		m.Start, m.Length = uint64(10*g.r.IntN(4)), uint64(10*(1+g.r.IntN(3)))
+	}
+	if m.LockType != lib9p.LockUnlock && g.r.IntN(3) == 0 {
+		m.Flags = lib9p.LockBlock
 	}
 	return g.s.issue(m, f, nil, nil)
 }

@@ -149,10 +149,7 @@ func (c *sconn) doAny(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		if at+uint64(len(m.Data)) > maxFile {
 			return c.refuse(lib9p.EFBIG)
 		}
-		for uint64(len(n.data)) < at+uint64(len(m.Data)) {
-			n.data = append(n.data, 0)
-		}
-		copy(n.data[at:], m.Data)
+		n.set(at, m.Data, r.op)
 		w.changed(n, r.op)
 		return &lib9p.Rwrite{Count: uint32(len(m.Data))}, true
 	case *lib9p.Tclunk:
@@ -200,7 +197,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		}
 		eff := m.Mode&plan9.OTRUNC != 0 && !n.append && len(n.data) > 0
 		if eff {
-			n.data = nil
+			n.resize(0, r.op)
 			w.changed(n, r.op)
 		}
 		f.open, f.flags = true, uint32(m.Mode)
@@ -256,21 +253,13 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			if n.isDir() {
 				return c.refuse(lib9p.EISDIR)
 			}
-			n.resize(m.Stat.Length)
+			n.resize(m.Stat.Length, r.op)
 			w.changed(n, r.op)
 			return &lib9p.Rwstat{}, true
 		}
 		return &lib9p.Rwstat{}, false
 	}
 	return nil, false
-}
-
-func (n *inode) resize(length uint64) {
-	length = min(length, maxFile)
-	for uint64(len(n.data)) < length {
-		n.data = append(n.data, 0)
-	}
-	n.data = n.data[:length:length]
 }
 
 func (f *sfid) name() string {

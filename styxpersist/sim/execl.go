@@ -106,7 +106,7 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		if n.isDir() {
 			return c.refuse(lib9p.EISDIR)
 		}
-		n.resize(m.Size)
+		n.resize(m.Size, r.op)
 		w.changed(n, r.op)
 		return &lib9p.Rsetattr{}, true
 	case *lib9p.Tfsync:
@@ -156,6 +156,9 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			return &lib9p.Rlock{Status: lib9p.LockBlocked}, false
 		}
 		n.setLock(l)
+		if l.typ != lib9p.LockUnlock && !slices.Contains(n.lockers, m.ProcID) {
+			n.lockers = append(n.lockers, m.ProcID)
+		}
 		return &lib9p.Rlock{Status: lib9p.LockSuccess}, false // it dies with the connection
 	}
 	return nil, false
@@ -175,7 +178,7 @@ func (c *sconn) lopen(r *sreq, f *sfid, flags uint32) (lib9p.Msg, bool) {
 	}
 	eff := flags&lib9p.LTRUNC != 0 && n.isRegular() && len(n.data) > 0
 	if eff {
-		n.data = nil
+		n.resize(0, r.op)
 		c.w.changed(n, r.op)
 	}
 	f.open, f.flags = true, flags

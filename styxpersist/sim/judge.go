@@ -148,8 +148,8 @@ func (s *session) mayDie(f *cfid) bool {
 	if f.xmake || f.xattr {
 		return true
 	}
-	if len(f.locks) > 0 && len(s.w.sessions) > 1 {
-		return true
+	if len(f.locks) > 0 && slices.ContainsFunc(f.node.lockers, func(proc uint32) bool { return proc != f.owner() }) {
+		return true // another has got the lock meanwhile
 	}
 	if f.node != nil && f.node.excl {
 		return true

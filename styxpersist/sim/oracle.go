@@ -118,6 +118,9 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	}
 	o := r.op
 	o.execs = append(o.execs, x)
+	if lib9p.ErrorOf(reply) == nil {
+		w.checkLocks(c, o, s)
+	}
 	if !eff {
 		return
 	}
@@ -229,21 +232,4 @@ func (w *world) applyCreate(f *cfid, x *exec, flags uint32) {
 	f.node, f.via, f.dir = x.node, x.via, x.node.isDir()
 	f.open, f.flags, f.missed = true, flags, nil
 	f.regular = f.node.isRegular() && !f.node.append && !f.node.excl
-}
-
-func (w *world) applyLock(f *cfid, t *lib9p.Tlock, status uint8) {
-	if status != lib9p.LockSuccess {
-		return
-	}
-	if t.LockType == lib9p.LockUnlock {
-		if t.Length == 0 && t.Start == 0 {
-			f.locks = nil
-		}
-		return
-	}
-	l := lockHeld{t.LockType, t.Start, ^uint64(0)}
-	if t.Length > 0 {
-		l.last = t.Start + t.Length - 1
-	}
-	f.locks = append(f.locks, l)
 }

@@ -28,6 +28,7 @@ type inode struct {
 	append  bool
 	excl    bool
 	data    []byte
+	by      []*op // whose each byte is, where somebody has written since the beginning
 	target  string
 	entries map[string]*entry
 	ever    []*entry // what was in it once, or is
@@ -36,6 +37,7 @@ type inode struct {
 	links   int
 	xattrs  map[string]string
 	locks   []lock
+	lockers []uint32 // the owners who ever had one
 	opens   int
 	writes  []*op // what changed the content, in order
 }

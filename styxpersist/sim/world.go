@@ -355,6 +355,7 @@ func (w *world) finish(r *rand.Rand) {
 	}
 	w.rest(r)
 	w.audit()
+	w.contents()
 	w.hangUp(r)
 }
 
