@@ -203,14 +203,14 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.askLength(r.fid)
 	case lib9p.TypeTcreate:
 		m := r.msg(s.d).(*lib9p.Tcreate)
-		s.learnCreate(r.fid, m.Name, uint32(m.Mode), f)
+		s.learnCreate(r, m.Name, uint32(m.Mode), f)
 		if s.d == lib9p.U && m.Perm&special != 0 {
 			r.fid.setOpen(false) // it stands there, and has not been opened
 			r.fid.node.kind = kindUnknown
 		}
 	case lib9p.TypeTlcreate:
 		m := r.msg(s.d).(*lib9p.Tlcreate)
-		s.learnCreate(r.fid, m.Name, m.Flags, f)
+		s.learnCreate(r, m.Name, m.Flags, f)
 		s.askLength(r.fid)
 	case lib9p.TypeTremove:
 		s.unlinked(r.fid.node)
@@ -392,11 +392,15 @@ func (s *session) setFlags(f *fid, flags uint32) {
 	}
 }
 
-func (s *session) learnCreate(f *fid, name string, flags uint32, answer lib9p.Frame) {
+func (s *session) learnCreate(r *request, name string, flags uint32, answer lib9p.Frame) {
+	f := r.fid
 	qid := answer.Qid(lib9p.OffBody)
 	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name]
 	f.node.renamed = s.seq
-	n := f.node.child(name, qid, s.seq+1)
+	n := f.node.root.follow(f.node, name, qid, r.seq, 0) // a file that was there may have been renamed meanwhile
+	if n == nil {
+		n = f.node.child(name, qid, s.seq+1)
+	}
 	if mutate.Has(mutate.CreateDir) {
 		n = f.node
 	}

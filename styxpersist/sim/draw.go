@@ -218,12 +218,12 @@ func (g *drawing) create() *op {
 		if flags&3 > 0 && g.r.IntN(4) == 0 {
 			flags |= lib9p.LTRUNC
 		}
-		return g.s.issue(&lib9p.Tlcreate{Fid: f.num, Name: name, Flags: flags, Mode: 0o644, Gid: g.s.w.id()}, f, nil, nil)
+		return g.s.issue(&lib9p.Tlcreate{Fid: f.num, Name: name, Flags: flags, Mode: g.mode(), Gid: g.s.w.id()}, f, nil, nil)
 	}
 	if g.s.w.d == lib9p.U && g.r.IntN(3) == 0 {
 		return g.createU(f, name)
 	}
-	perm, mode := uint32(0o644), uint8(g.r.IntN(3))
+	perm, mode := g.mode(), uint8(g.r.IntN(3))
 	switch g.r.IntN(10) {
 	case 0, 1, 2:
 		perm, mode = plan9.DMDIR|0o755, plan9.OREAD
@@ -235,6 +235,14 @@ func (g *drawing) create() *op {
 		mode |= plan9.ORCLOSE
 	}
 	return g.s.issue(&lib9p.Tcreate{Fid: f.num, Name: name, Perm: perm, Mode: mode}, f, nil, nil)
+}
+
+// mode returns one for a file that is made, which may forbid to write it.
+func (g *drawing) mode() uint32 {
+	if g.r.IntN(6) == 0 {
+		return 0o444
+	}
+	return 0o644
 }
 
 func (g *drawing) read() *op {

@@ -68,6 +68,10 @@ func (c *sconn) walk(r *sreq, m *lib9p.Twalk) (lib9p.Msg, bool, *sfid) {
 	case m.Newfid != m.Fid && c.fids[m.Newfid] != nil:
 		c.w.fail("styxpersist walked to fid %d, which is in use", m.Newfid)
 	}
+	if m.Newfid != m.Fid && c.lacks() {
+		reply, _ := c.refuse(lib9p.EMFILE)
+		return reply, false, nil
+	}
 	node, via := f.node, f.via
 	var qids []lib9p.Qid
 	for _, name := range m.Wname {
@@ -188,6 +192,10 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			return c.refuse(lib9p.EINVAL)
 		case n.mode&lib9p.ModeFmt == lib9p.ModeSymlink:
 			return c.refuse(lib9p.ELOOP)
+		case w.forbids(n, uint32(m.Mode)):
+			return c.refuse(lib9p.EACCES)
+		case c.lacks():
+			return c.refuse(lib9p.EMFILE)
 		case m.Mode&plan9.ORCLOSE != 0:
 			w.fail("styxpersist sent ORCLOSE")
 		case n.isDir() && m.Mode&^plan9.OCEXEC != plan9.OREAD:
@@ -231,6 +239,10 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 	case *lib9p.Tstat:
 		return &lib9p.Rstat{Stat: statOf(c.d, f.name(), n)}, false
 	case *lib9p.Twstat:
+		if mode, ok := r.repairs(); ok && r.op == nil {
+			w.chmod(c, n, mode)
+			return &lib9p.Rwstat{}, false
+		}
 		if m.Stat.Name != "" && m.Stat.Name == f.name() && f.via != nil {
 			w.moved(f.via, r.op)
 		}

@@ -62,6 +62,9 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		}
 		return c.rename(r, f.via, dir, m.Name, &lib9p.Rrename{})
 	case *lib9p.Trenameat:
+		if w.noAt {
+			return c.refuse(lib9p.EOPNOTSUPP)
+		}
 		dir := c.fids[m.Newdirfid]
 		if dir == nil {
 			return c.refuse(lib9p.EBADF)
@@ -75,6 +78,9 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		}
 		return c.rename(r, e, dir, m.Newname, &lib9p.Rrenameat{})
 	case *lib9p.Tunlinkat:
+		if w.noAt {
+			return c.refuse(lib9p.EOPNOTSUPP)
+		}
 		if !n.isDir() {
 			return c.refuse(lib9p.ENOTDIR)
 		}
@@ -100,6 +106,10 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		size := uint64(len(n.data))
 		return &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: n.qid(), Mode: n.mode, Nlink: uint64(n.links), Size: size}, false
 	case *lib9p.Tsetattr:
+		if mode, ok := r.repairs(); ok && r.op == nil {
+			w.chmod(c, n, mode)
+			return &lib9p.Rsetattr{}, false
+		}
 		if m.Valid&lib9p.SetSize == 0 {
 			return &lib9p.Rsetattr{}, false
 		}
@@ -175,6 +185,10 @@ func (c *sconn) lopen(r *sreq, f *sfid, flags uint32) (lib9p.Msg, bool) {
 		return c.refuse(lib9p.ENOTDIR)
 	case n.target != "":
 		return c.refuse(lib9p.ELOOP)
+	case c.w.forbids(n, flags):
+		return c.refuse(lib9p.EACCES)
+	case c.lacks():
+		return c.refuse(lib9p.EMFILE)
 	}
 	eff := flags&lib9p.LTRUNC != 0 && n.isRegular() && len(n.data) > 0
 	if eff {
@@ -198,7 +212,7 @@ func (c *sconn) lcreate(r *sreq, f *sfid, m *lib9p.Tlcreate) (lib9p.Msg, bool) {
 	}
 	if e := n.entries[m.Name]; e != nil {
 		switch {
-		case m.Flags&lib9p.LEXCL != 0:
+		case m.Flags&lib9p.LEXCL != 0 || w.exclusive:
 			return c.refuse(lib9p.EEXIST)
 		case e.node.isDir():
 			return c.refuse(lib9p.EISDIR)

@@ -26,6 +26,9 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 	case e == nil:
 		o.outcome = succeeded
 		x := o.saying(m)
+		if x == nil {
+			x = w.opened(o, m)
+		}
 		if x == nil && !w.local(o) {
 			w.fail("operation %d, %s, was answered with a success that the server has not given: %s", o.id, name, lib9p.Format(w.d, o.tag, m))
 			return

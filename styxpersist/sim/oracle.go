@@ -36,7 +36,9 @@ func (w *world) recognise(c *sconn, r *sreq) {
 		return
 	}
 	name := lib9p.TypeName(r.frame.Type())
+	_, repairs := r.repairs()
 	switch {
+	case repairs, w.insists(c, r):
 	case r.frame.Type() == lib9p.TypeTremove && c.sess.closing:
 	case seen != nil:
 		w.fail("styxpersist sent %s of operation %d twice on one connection", name, seen.id)

@@ -27,6 +27,7 @@ type inode struct {
 	mode    uint32 // as Linux has it, with the type
 	append  bool
 	excl    bool
+	made    *uint32 // the mode that it was made with, where styxpersist has changed it
 	data    []byte
 	by      []*op // whose each byte is, where somebody has written since the beginning
 	target  string

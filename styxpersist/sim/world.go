@@ -43,9 +43,9 @@ type world struct {
 	faults   int // of a hundred slots
 	calm     bool
 
-	partialMakes bool
-	tears        bool // what was written of an attribute becomes its value when the connection ends
-	shaky        bool // directory cookies change with a restart
+	quirks
+	luck     *rand.Rand // what happens to a request when it is executed
+	stranger *session   // whose the changes of somebody else are
 }
 
 func (w *world) id() uint32 { w.ids++; return w.ids }
@@ -79,8 +79,8 @@ func (h History) run(wait func()) *world {
 	w := &world{h: h, d: h.Dialect, wait: wait, tree: newTree(), msize: 8192}
 	r := w.random(1 << 20)
 	w.faults = [...]int{0, 3, 6, 12}[r.IntN(4)]
-	w.partialMakes = r.IntN(2) == 0
-	w.shaky = r.IntN(2) == 0
+	w.quirks = drawQuirks(r)
+	w.luck, w.stranger = w.random(1<<20+2), &session{w: w, num: 9}
 	w.tears = w.random(1<<21).IntN(2) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
@@ -98,9 +98,12 @@ func (h History) run(wait func()) *world {
 			continue
 		}
 		r := w.random(slot)
-		if r.IntN(100) < w.faults {
+		switch {
+		case r.IntN(100) < w.faults:
 			w.fault(r)
-		} else {
+		case w.visited && r.IntN(30) == 0:
+			w.intrude(r)
+		default:
 			s := w.sessions[r.IntN(len(w.sessions))]
 			(&drawing{s, r}).next()
 		}
@@ -356,6 +359,7 @@ func (w *world) finish(r *rand.Rand) {
 	w.rest(r)
 	w.audit()
 	w.contents()
+	w.modes()
 	w.hangUp(r)
 }
 
