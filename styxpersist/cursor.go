@@ -269,7 +269,7 @@ func (s *session) readSome(srv *server, sfid uint32, offset uint64, count uint32
 		}
 		return m.(*lib9p.Rreaddir).Data, nil
 	}
-	m, err := srv.call(srv.ctx, &lib9p.Tread{Fid: sfid, Offset: offset, Count: count})
+	m, err := srv.ask(srv.ctx, &request{readsDir: true}, &lib9p.Tread{Fid: sfid, Offset: offset, Count: count})
 	if err != nil {
 		return nil, err
 	}

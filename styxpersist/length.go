@@ -38,6 +38,7 @@ func (s *session) learnAttr(r *request, f lib9p.Frame) {
 	if valid&lib9p.GetMode != 0 {
 		n.kind = kindOfMode(f.U32(offMode))
 	}
+	n.learnLook(f, valid, r.seq)
 	if valid&lib9p.GetSize != 0 {
 		s.learnLength(r, f.U64(offSize))
 	}
@@ -55,6 +56,8 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 	if k := kindOfStat(st); k != kindUnknown {
 		r.fid.node.kind = k
 	}
+	n := r.fid.node
+	n.look, n.told = look{timed: true, length: st.Length, sec: uint64(st.Mtime)}, r.seq
 	s.learnLength(r, st.Length)
 }
 

@@ -54,6 +54,12 @@ func (p *play) macro(verb, rest string) {
 		} else {
 			p.rpc(fmt.Sprintf("Tstat fid %s => %s", w[0], p.attr(w[1], w[2])))
 		}
+	case "saw": // fid qid length mtime gen: what the client is told of a file
+		if p.d == lib9p.L {
+			p.rpc(fmt.Sprintf("Tgetattr fid %s request_mask 0x3fff => %s", w[0], p.told(w[1], w[2], arg(3, "0"), arg(4, "0"))))
+		} else {
+			p.rpc(fmt.Sprintf("Tstat fid %s => %s", w[0], p.told(w[1], w[2], arg(3, "0"), "0")))
+		}
 	case "probe-is": // fid qid length: the session asks for as much
 		if p.d == lib9p.L {
 			p.server.hear("Tgetattr fid $" + w[0] + " ... => " + p.attr(w[1], w[2]))
@@ -190,6 +196,15 @@ func (p *play) rcreate(qid string) string {
 		return "Rlcreate qid " + qids(qid)[0] + " iounit 0"
 	}
 	return "Rcreate qid " + qids(qid)[0] + " iounit 0"
+}
+
+// told is the answer that a file is there, of that length and mtime. A gen of 0 is not told.
+func (p *play) told(qid, length, mtime, gen string) string {
+	s := strings.Replace(p.attr(qid, length), " mtime 0 ", " mtime "+mtime+" ", 1)
+	if gen != "0" {
+		s = strings.Replace(strings.Replace(s, " gen 0 ", " gen "+gen+" ", 1), "valid 0x7ff", "valid 0x17ff", 1)
+	}
+	return s
 }
 
 // attr is the answer that a regular file of that length is there, or a device if length is "dev".

@@ -144,12 +144,12 @@ func (s *session) pay(srv *server, n *node) {
 		s.paid(n)
 		return
 	}
-	sfid, qid, err := s.walkTo(srv, n.root, names)
+	sfid, qids, err := s.walkTo(srv, n.root, names)
 	if err != nil {
 		return
 	}
 	defer srv.drop(sfid)
-	if !sameFile(qid, want) {
+	if !sameFile(qids[len(qids)-1], want) {
 		s.paid(n)
 		return
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // A model is the tree from which a server answers what the session asks of its own accord, so that a
-// script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [target=x]" fill it.
+// script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [mtime=n] [gen=n] [target=x]" fill it.
 type model struct {
 	files  map[string]*modelFile
 	manual []string // what messages contain that the script answers all the same
@@ -27,6 +27,8 @@ type modelFile struct {
 	qid    lib9p.Qid
 	mode   uint32
 	length uint64
+	mtime  uint64
+	gen    uint64 // 0: unknown
 	data   string
 	target string
 }
@@ -71,6 +73,10 @@ func (p *play) modelLine(rest string) {
 			f.data, f.length = value, uint64(len(value))
 		case "mode":
 			f.mode = uint32(n)
+		case "mtime":
+			f.mtime = n
+		case "gen":
+			f.gen = n
 		case "target":
 			f.target = value
 		default:
@@ -122,6 +128,7 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		f := mo.at(m.Fid)
 		st := lib9p.Stat{}
 		st.Qid, st.Length, st.Mode, st.Name = f.qid, f.length, plan9.Perm(f.mode&0777), "x"
+		st.Mtime = uint32(f.mtime)
 		switch st.Extension = f.target; f.mode & lib9p.ModeFmt {
 		case lib9p.ModeSymlink:
 			st.Mode |= plan9.DMSYMLINK
@@ -133,7 +140,12 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		return &lib9p.Rstat{Stat: st}
 	case *lib9p.Tgetattr:
 		f := mo.at(m.Fid)
-		return &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1}
+		a := &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1, Gen: f.gen}
+		a.Mtime.Sec = f.mtime
+		if f.gen > 0 {
+			a.Valid |= lib9p.GetGen
+		}
+		return a
 	case *lib9p.Tread:
 		f := mo.at(m.Fid)
 		if isDir(f.qid) && p.link.cfg.Silly {

@@ -107,6 +107,9 @@ type node struct {
 	renamed  uint64          // seq when the session last heard of a change of a name in this directory
 	seen     uint64          // seq when a walk first came here; 0 where none has
 
+	look look   // what was told of it
+	told uint64 // seq of the request for its length and mtime
+
 	// What an append is proved with: the file's length, where everything that
 	// happened to it since it was seen is our own and acknowledged.
 	length      uint64

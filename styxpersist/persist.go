@@ -33,6 +33,9 @@ type Config struct {
 	// Counters are counted on. They are of one Serve. Nil where nobody wants to read them.
 	Counters *Counters
 
+	// Qids is what to make of a server that comes back with other qids.
+	Qids QidPolicy
+
 	// Rand gives numbers in [0, 1) that spread the attempts to connect again, so that many sessions
 	// do not come all at once. Nil for math/rand.
 	Rand func() float64

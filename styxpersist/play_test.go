@@ -204,6 +204,13 @@ func (p *play) do(verb, rest string) {
 		p.client.conn.Close()
 	case "tree":
 		p.modelLine(spell(rest))
+	case "qids": // policy
+		p.link.cfg.Qids, _ = ParseQidPolicy(rest)
+	case "roots": // the qids of the trees attached to, in order
+		p.roots = nil
+		for _, w := range words(rest) {
+			p.roots = append(p.roots, qids(w)[0])
+		}
 	case "manual":
 		p.modelManual(rest)
 	case "end":

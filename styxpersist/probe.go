@@ -59,15 +59,27 @@ func (p *prober) wasAbsent(dir *node, name string) bool {
 
 // walk makes a fid for node n, which names lead to, and checks that it is n.
 func (p *prober) walk(n *node, names []string) (uint32, error) {
-	sfid, qid, err := p.s.walkTo(p.srv, n.root, names)
+	sfid, qids, err := p.s.walkTo(p.srv, n.root, names)
 	if err != nil {
 		return 0, err
 	}
 	p.sfids = append(p.sfids, sfid)
-	if !sameFile(qid, p.qid(n)) {
+	if !sameFile(qids[len(qids)-1], p.qid(n)) {
 		return 0, errReplaced
 	}
-	return sfid, nil
+	return sfid, p.s.sameGen(p.srv, sfid, n)
+}
+
+// is reports whether f is the file n.
+func (p *prober) is(f found, n *node) (bool, error) {
+	if !f.ok || !sameFile(f.qid, p.qid(n)) {
+		return false, nil
+	}
+	err := p.s.sameGen(p.srv, f.sfid, n)
+	if err == errReplaced {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // lookup finds what name in dir leads to.

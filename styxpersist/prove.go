@@ -276,7 +276,7 @@ func (r *request) makesName() bool {
 func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := f.node
-	from, old, q, gone := n.parent, n.name, n.qid, n.gone
+	from, old, gone := n.parent, n.name, n.gone
 	to := from
 	if dir != nil {
 		to = dir.node
@@ -285,27 +285,23 @@ func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdic
 	if from == nil || gone {
 		return undecided, nil
 	}
-	return p.moved(q, from, old, to, name, reply)
+	return p.moved(n, from, old, to, name, reply)
 }
 
 func (p *prober) renamedAt(r *request, m *lib9p.Trenameat) (verdict, error) {
 	p.s.mu.Lock()
 	from, to := r.fid.node, p.s.second(r).node
 	n := from.children[m.Oldname]
-	var q lib9p.Qid
-	if n != nil {
-		q = n.qid
-	}
 	p.s.mu.Unlock()
 	if n == nil {
 		return undecided, nil
 	}
-	return p.moved(q, from, m.Oldname, to, m.Newname, &lib9p.Rrenameat{})
+	return p.moved(n, from, m.Oldname, to, m.Newname, &lib9p.Rrenameat{})
 }
 
-// moved judges from where the file q is found. Somebody else may have moved it to the new name. The client cannot tell the
+// moved judges from where the file n is found. Somebody else may have moved it to the new name. The client cannot tell the
 // difference either: the file is where it wanted it, and not by a name that would be changed again.
-func (p *prober) moved(q lib9p.Qid, from *node, old string, to *node, name string, reply lib9p.Msg) (verdict, error) {
+func (p *prober) moved(n, from *node, old string, to *node, name string, reply lib9p.Msg) (verdict, error) {
 	a, err := p.lookup(from, old)
 	if err != nil {
 		return undecided, err
@@ -314,8 +310,14 @@ func (p *prober) moved(q lib9p.Qid, from *node, old string, to *node, name strin
 	if err != nil {
 		return undecided, err
 	}
-	atOld, atNew := a.ok && sameFile(a.qid, q), b.ok && sameFile(b.qid, q)
+	atOld, err := p.is(a, n)
+	if err != nil {
+		return undecided, err
+	}
+	atNew, err := p.is(b, n)
 	switch {
+	case err != nil:
+		return undecided, err
 	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
 		return verdict{again: true}, nil
 	case atOld:
@@ -337,18 +339,21 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 	}
 	p.s.mu.Lock()
 	n := dir.children[m.Name]
-	same := n != nil && sameFile(n.qid, found.qid)
 	p.s.mu.Unlock()
+	if n == nil {
+		return undecided, nil
+	}
+	same, err := p.is(found, n)
 	if same {
 		return p.again()
 	}
-	return undecided, nil
+	return undecided, err
 }
 
 func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := r.fid.node
-	dir, name, q, gone := n.parent, n.name, n.qid, n.gone
+	dir, name, gone := n.parent, n.name, n.gone
 	p.s.mu.Unlock()
 	if gone || dir == nil { // the path does not lead there any more, which does not say that the file is removed
 		return undecided, nil
@@ -359,10 +364,12 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 		return undecided, err
 	case !found.ok: // as in unlinked
 		return didIt(reply), nil
-	case sameFile(found.qid, q):
+	}
+	same, err := p.is(found, n)
+	if same {
 		return p.again()
 	}
-	return undecided, nil
+	return undecided, err
 }
 
 // written judges a write at an offset: to a regular file it can be made again.

@@ -157,6 +157,10 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		}
 		return nil, nil
 	}
+	if srv.nums != nil {
+		s.translate(srv.nums, r, f)
+		r.translated = r.own != nil
+	}
 	if r.own != nil {
 		srv.freeTag(r)
 		if r.discards {

@@ -35,14 +35,16 @@ type request struct {
 	wrote, piece uint32
 	flushing     bool // a Tflush of it is at the server: no other piece goes
 
-	refused  *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
-	hide     *hiding      // what has to be done before it, see silly.go
-	oldSeq   uint64       // Tflush: the request that it cancels, which may have its answer since
-	flushes  []*request   // Tflushes that wait for the end of its probe
-	hardLink bool         // .u: a Tcreate whose extension names fid2 in text
-	own      chan lib9p.Frame
-	discards bool     // own, and clunks an sfid that nobody wants
-	small    [64]byte // frame's bytes where they fit
+	refused    *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
+	hide       *hiding      // what has to be done before it, see silly.go
+	oldSeq     uint64       // Tflush: the request that it cancels, which may have its answer since
+	flushes    []*request   // Tflushes that wait for the end of its probe
+	hardLink   bool         // .u: a Tcreate whose extension names fid2 in text
+	own        chan lib9p.Frame
+	readsDir   bool     // own, and reads a directory
+	translated bool     // own, and its answer speaks in the client's qids
+	discards   bool     // own, and clunks an sfid that nobody wants
+	small      [64]byte // frame's bytes where they fit
 }
 
 type state uint8

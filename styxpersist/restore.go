@@ -21,6 +21,7 @@ func (s *session) resume(srv *server) {
 	for _, r := range roots { // in the original order: some servers let the later ones in for the first's sake
 		s.settled(srv, r)
 	}
+	s.identify(srv)
 	s.gate.Lock()
 	s.mu.Lock()
 	defer s.gate.Unlock()
@@ -269,13 +270,18 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 	if w.gone {
 		return 0, errRemoved
 	}
-	sfid, qid, err := s.walkTo(srv, w.root, w.names)
+	sfid, qids, err := s.walkTo(srv, w.root, w.names)
 	if err != nil {
 		return 0, err
 	}
-	if !sameFile(qid, w.qid) && (w.open || !mutate.Has(mutate.OpenOnly)) {
+	if !sameFile(qids[len(qids)-1], w.qid) && (w.open || !mutate.Has(mutate.OpenOnly)) {
+		err = s.adoptLate(srv, sfid, w, qids)
+	} else {
+		err = s.sameGen(srv, sfid, w.node)
+	}
+	if err != nil {
 		srv.drop(sfid)
-		return 0, errReplaced
+		return 0, err
 	}
 	switch {
 	case w.role == roleXattrR:

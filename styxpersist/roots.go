@@ -11,10 +11,12 @@ import (
 // A rootWay is a root on one connection: a fid attached there that
 // the session walks from and never gives to the client.
 type rootWay struct {
-	sfid  uint32
-	ready chan struct{} // closed when the attach is done, or refused
-	slow  chan struct{} // closed when it has failed for a reason that may pass
-	err   error         // refused, for as long as the connection lives; mutex
+	sfid     uint32
+	ready    chan struct{} // closed when the attach is done, or refused
+	slow     chan struct{} // closed when it has failed for a reason that may pass
+	attached bool          // and qid is its root's, as the server has it; mutex
+	qid      lib9p.Qid
+	err      error // refused, for as long as the connection lives; mutex
 }
 
 // root returns the root of an attach, a new one where there is none like it.
@@ -38,20 +40,20 @@ func (s *session) supersede(old *root) *root {
 	return r
 }
 
-// way returns the session's own fid of root r on srv, attaching where that has not been done. A refusal is good for the
+// way returns how root r is reached on srv, attaching where that has not been done. A refusal is good for the
 // whole connection: that many fids are lost with their root is no reason to ask many times.
-func (s *session) way(srv *server, r *root) (uint32, error) {
+func (s *session) way(srv *server, r *root) (*rootWay, error) {
 	s.mu.Lock()
 	w := s.rootWay(srv, r)
 	s.mu.Unlock()
 	select {
 	case <-w.ready:
 	case <-srv.ctx.Done():
-		return 0, errGone
+		return nil, errGone
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return w.sfid, w.err
+	return w, w.err
 }
 
 // rootWay returns how root r is reached on srv, and begins to attach. The mutex is held.
@@ -69,7 +71,7 @@ func (s *session) rootWay(srv *server, r *root) *rootWay {
 func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 	pauses := backoff{least: 100 * time.Millisecond, most: 5 * time.Second, rand: spread(uint64(len(r.aname)))}
 	for slow := false; sleep(srv.ctx, pauses.pause()) == nil; {
-		err := s.attach(srv, r, w.sfid)
+		err := s.attach(srv, r, w)
 		if !passing(err) && !isBusy(err) {
 			s.mu.Lock()
 			w.err = err
@@ -100,10 +102,11 @@ func (s *session) settled(srv *server, r *root) {
 	}
 }
 
-func (s *session) attach(srv *server, r *root, sfid uint32) error {
+func (s *session) attach(srv *server, r *root, w *rootWay) error {
 	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
 	defer cancel()
-	m, err := srv.call(ctx, &lib9p.Tattach{Fid: sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
+	own := &request{}
+	m, err := srv.ask(ctx, own, &lib9p.Tattach{Fid: w.sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
 	if ctx.Err() != nil && srv.ctx.Err() == nil {
 		srv.conn.Close() // a server that negotiates and says nothing more is none
 	}
@@ -112,11 +115,14 @@ func (s *session) attach(srv *server, r *root, sfid uint32) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.top != nil && !sameFile(m.(*lib9p.Rattach).Qid, r.top.qid) {
-		srv.discard(sfid)
-		return errReplaced
+	w.attached, w.qid = true, m.(*lib9p.Rattach).Qid
+	if !srv.identified {
+		return nil // it is judged with the others
 	}
-	return nil
+	if own.translated {
+		w.qid.Path = srv.nums.raw(w.qid.Path)
+	}
+	return s.judgeRoot(srv, r, w)
 }
 
 // A rootError says that the tree itself could not be attached.

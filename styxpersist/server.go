@@ -16,7 +16,9 @@ type server struct {
 	conn lib9p.Transport
 	s    *session
 
-	msize uint32 // what this connection takes; the session's at most
+	identified bool       // it is decided whose files its qids are; mutex
+	nums       *numbering // how the client knows them, nil where it is the same; mutex
+	msize      uint32     // what this connection takes; the session's at most
 
 	wmu sync.Mutex // one writer at a time
 
@@ -180,8 +182,13 @@ func (srv *server) giveUp(cause error) {
 // call sends a request of the session's own and returns the answer. The error is a *lib9p.Error where
 // the server refuses, errGone where the connection dies, or ctx's.
 func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
+	return srv.ask(ctx, &request{}, m)
+}
+
+// ask is call where more is to be known of the request than its message.
+func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg, error) {
 	s := srv.s
-	r := &request{own: make(chan lib9p.Frame, 1), typ: lib9p.TypeOf(m), state: sent, srv: srv}
+	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), sent, srv
 	s.mu.Lock()
 	if r.typ == lib9p.TypeTversion {
 		r.stag, srv.version = lib9p.NoTag, r

@@ -30,25 +30,27 @@ type session struct {
 	burst burst // of relay; gate
 	out   burst // of the sender; gate
 
-	mu       sync.Mutex
-	srv      *server // nil while the server is away
-	agreedOn bool    // the client has its Rversion
-	fids     map[uint32]*fid
-	roots    []*root
-	reqs     []*request // by ctag
-	seq      uint64
-	spare    []*request
-	spareBig []*request
-	ready    []*request // may be sent, in order
-	owed     []*node    // held: files that have to get their mode back
-	zombies  []*server  // dead connections that may execute something still, and are being drained
-	haunted  bool       // one was drained in vain
-	hazards  []hazard   // what they may do to newer requests
-	moves    uint64     // requests that change names, answered so far
-	bytes    int        // of requests that have no answer
-	attrs    int        // bytes of attributes that are being written
-	room     *sync.Cond // of mu: bytes became less, or the session ends
-	absence  absence    // the present or last one of the server
+	mu        sync.Mutex
+	srv       *server // nil while the server is away
+	agreedOn  bool    // the client has its Rversion
+	fids      map[uint32]*fid
+	roots     []*root
+	reqs      []*request // by ctag
+	seq       uint64
+	spare     []*request
+	spareBig  []*request
+	ready     []*request // may be sent, in order
+	owed      []*node    // held: files that have to get their mode back
+	zombies   []*server  // dead connections that may execute something still, and are being drained
+	haunted   bool       // one was drained in vain
+	hazards   []hazard   // what they may do to newer requests
+	moves     uint64     // requests that change names, answered so far
+	bytes     int        // of requests that have no answer
+	attrs     int        // bytes of attributes that are being written
+	room      *sync.Cond // of mu: bytes became less, or the session ends
+	nums      *numbering // of the server's qids, nil where the client has the same
+	keepsQids bool       // the server has come back with the qids that it had
+	absence   absence    // the present or last one of the server
 
 	namer    *hidden.Namer   // nil: removed files are removed
 	stays    map[*node]*stay // held: files with hidden names

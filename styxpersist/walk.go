@@ -2,6 +2,7 @@ package styxpersist
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -14,9 +15,9 @@ import (
 // A helper is a fid in the middle of long paths. All but what is set before ready is closed belongs to the mutex.
 type helper struct {
 	key   helperKey
-	ready chan struct{} // closed when sfid and qid, or err, are there
+	ready chan struct{} // closed when sfid and qids, or err, are there
 	sfid  uint32
-	qid   lib9p.Qid
+	qids  []lib9p.Qid // from the root's on
 	err   error
 	users int
 	moves uint64 // the session's when it was walked to: it may be elsewhere where names have changed since
@@ -39,34 +40,35 @@ func (srv *server) lastWalk(names []string) int {
 	}
 }
 
-// walkTo makes an sfid for the file that names lead to from root, and returns the file's qid.
-func (s *session) walkTo(srv *server, r *root, names []string) (uint32, lib9p.Qid, error) {
+// walkTo makes an sfid for the file that names lead to from root, and returns the qids
+// on the way, of which the root's is the first and the file's the last.
+func (s *session) walkTo(srv *server, r *root, names []string) (uint32, []lib9p.Qid, error) {
 	begin := srv.lastWalk(names)
 	if begin == 0 {
-		from, err := s.way(srv, r)
+		w, err := s.way(srv, r)
 		if err != nil {
-			return 0, lib9p.Qid{}, &rootError{err}
+			return 0, nil, &rootError{err}
 		}
 		s.mu.Lock()
-		qid := r.top.qid
+		qid := srv.nums.see(w.qid)
 		s.mu.Unlock()
-		return s.walkOn(srv, from, qid, names)
+		return s.walkOn(srv, w.sfid, []lib9p.Qid{qid}, names)
 	}
 	h := s.helper(srv, r, names[:begin])
 	defer s.letGo(srv, h)
 	select {
 	case <-h.ready:
 	case <-srv.ctx.Done():
-		return 0, lib9p.Qid{}, errGone
+		return 0, nil, errGone
 	}
 	if h.err != nil {
-		return 0, h.qid, h.err
+		return 0, nil, h.err
 	}
-	return s.walkOn(srv, h.sfid, h.qid, names[begin:])
+	return s.walkOn(srv, h.sfid, h.qids, names[begin:])
 }
 
-// walkOn makes an sfid for the file that names, which fit a message, lead to from the sfid from. No names lead to qid.
-func (s *session) walkOn(srv *server, from uint32, qid lib9p.Qid, names []string) (uint32, lib9p.Qid, error) {
+// walkOn makes an sfid for the file that names, which fit a message, lead to from the sfid from, to which led qids.
+func (s *session) walkOn(srv *server, from uint32, qids []lib9p.Qid, names []string) (uint32, []lib9p.Qid, error) {
 	s.mu.Lock()
 	to := srv.newSfid()
 	s.mu.Unlock()
@@ -77,17 +79,14 @@ func (s *session) walkOn(srv *server, from uint32, qid lib9p.Qid, names []string
 			srv.freeSfid(to)
 			s.mu.Unlock()
 		}
-		return 0, qid, err
+		return 0, nil, err
 	}
 	q := m.(*lib9p.Rwalk).Wqid
 	if len(q) < len(names) {
 		srv.drop(to) // some servers have made it all the same
-		return 0, qid, errNotFound
+		return 0, nil, errNotFound
 	}
-	if len(names) > 0 {
-		qid = q[len(names)-1]
-	}
-	return to, qid, nil
+	return to, slices.Concat(qids, q), nil
 }
 
 // helper returns the helper where names lead to from r, which has begun to come. It has to be let go.
@@ -104,9 +103,9 @@ func (s *session) helper(srv *server, r *root, names []string) *helper {
 	h = &helper{key: key, ready: make(chan struct{}), users: 2, moves: s.moves}
 	srv.helpers[key] = h
 	s.spawn(func() {
-		sfid, qid, err := s.walkTo(srv, r, names)
+		sfid, qids, err := s.walkTo(srv, r, names)
 		s.mu.Lock()
-		h.sfid, h.qid, h.err = sfid, qid, err
+		h.sfid, h.qids, h.err = sfid, qids, err
 		s.mu.Unlock()
 		close(h.ready)
 		s.letGo(srv, h)

@@ -347,6 +347,7 @@ func TestRefused(t *testing.T) {
 		{"-o ro=1 A D", "takes no value"},
 		{"-o soft=10 A D", "not built yet"},
 		{"-o dialect=9P3 A D", "the dialects are"},
+		{"-o qids=maybe A D", "the policies are"},
 		{"-o msize=10 A D", "a number from 4096"},
 		{"A", "usage: mount [-abcfpqvA9S]"},
 		{"A D spec more", "usage: mount"},

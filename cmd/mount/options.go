@@ -11,6 +11,7 @@ import (
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/mount/fuse"
+	"github.com/styxkit/styxkit/styxpersist"
 )
 
 // options is what -o says.
@@ -22,6 +23,7 @@ type options struct {
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
 	dialect              *lib9p.Dialect // nil: the best that the server speaks
+	qids                 styxpersist.QidPolicy
 }
 
 // parseOptions takes a list of options, set apart by commas.
@@ -65,10 +67,15 @@ func parseOptions(list string) (o options, err error) {
 				err = fmt.Errorf("-o %s: the dialects are 9P2000, 9P2000.u and 9P2000.L", opt)
 			}
 			o.dialect = &d
+		case "qids":
+			var ok bool
+			if o.qids, ok = styxpersist.ParseQidPolicy(value); !ok {
+				err = fmt.Errorf("-o %s: the policies are auto, strict and name", opt)
+			}
 		case "soft":
 			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize=, cache= and dialect=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize=, dialect=, cache= and qids=", opt)
 		}
 		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)

@@ -1,0 +1,348 @@
+package styxpersist
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+)
+
+// When a server comes back the session looks whether its qids mean what they did, before anything else is done.
+// The roots tell: they have the qids that they had, or not. If not, the server may have numbered its files anew, or
+// it may be another tree, which must never pass for ours. So the session looks at what the client has fids of,
+// and takes it for the same where the policy has it so. A name that an unanswered request may have changed proves
+// nothing and is not looked at.
+
+const sampled = 16 // files that are looked at for evidence
+
+// A sight is what was found where a file should be.
+type sight struct {
+	n     *node
+	chain []*node // from the root's top to n
+	names []string
+	known look // what the client has been told of n, and holds still
+
+	qids  []lib9p.Qid // as the server has them, of chain
+	found look
+	err   error
+}
+
+// identify decides whose files srv's qids are. Until then they are taken as they come.
+func (s *session) identify(srv *server) {
+	s.mu.Lock()
+	same, other := s.compareRoots(srv)
+	policy, back := s.link.cfg.Qids, !s.absence.since.IsZero()
+	if back && s.nums == nil && same > 0 && other == 0 {
+		s.keepsQids = true
+	}
+	try := back && (policy == QidsName || policy == QidsAuto && other > 0 && same == 0 && !s.keepsQids)
+	var all []*sight
+	if try {
+		all = s.sights(srv)
+	}
+	s.mu.Unlock()
+	var nb *numbering
+	if len(all) > 0 {
+		nb = s.survey(srv, policy, all)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if nb != nil {
+		s.nums = nb
+		s.log.Info("the server numbers its files anew: they are known by their names", "files", len(all))
+	}
+	srv.nums, srv.identified = s.nums, true
+	for _, h := range srv.helpers { // their qids are the server's
+		s.retire(srv, h)
+	}
+	for r, w := range srv.roots {
+		if w.attached && w.err == nil {
+			w.err = s.judgeRoot(srv, r, w)
+		}
+	}
+}
+
+// compareRoots counts the roots that have their qids and those that have others. The mutex is held.
+func (s *session) compareRoots(srv *server) (same, other int) {
+	for r, w := range srv.roots {
+		switch {
+		case !w.attached || r.top == nil:
+		case sameFile(s.nums.see(w.qid), r.top.qid):
+			same++
+		default:
+			other++
+		}
+	}
+	return same, other
+}
+
+// sights returns what to look at: the roots, and what fids stand on, what has known attributes first. The mutex is held.
+func (s *session) sights(srv *server) []*sight {
+	doubtful := s.doubtfulNames()
+	seen := make(map[*node]bool)
+	var known, rest []*sight
+	add := func(n *node) {
+		if n == nil || seen[n] {
+			return
+		}
+		seen[n] = true
+		names, ok := n.path()
+		g := &sight{n: n, names: names, known: s.remembered(n)}
+		for p := n; p != nil; p = p.parent {
+			if doubtful[p] {
+				return
+			}
+			g.chain = append([]*node{p}, g.chain...)
+		}
+		switch w := srv.roots[n.root]; {
+		case !ok || n.gone || w == nil || !w.attached:
+		case g.known != look{}:
+			known = append(known, g)
+		default:
+			rest = append(rest, g)
+		}
+	}
+	for _, r := range s.roots {
+		add(r.top)
+	}
+	for _, f := range s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.leaving }) {
+		add(f.node)
+	}
+	for _, n := range s.owed {
+		add(n)
+	}
+	return append(known, rest...)
+}
+
+// doubtfulNames returns the files that unanswered requests may have renamed or removed.
+func (s *session) doubtfulNames() map[*node]bool {
+	m := make(map[*node]bool)
+	for _, r := range s.reqs {
+		if r == nil || !r.doubt || !r.changesNames() {
+			continue
+		}
+		if r.movesNames() && r.fid.node != nil && r.typ != lib9p.TypeTrenameat && r.typ != lib9p.TypeTunlinkat {
+			m[r.fid.node] = true
+		}
+		for _, p := range s.places(r) {
+			if p.dir != nil && p.dir.children[p.name] != nil {
+				m[p.dir.children[p.name]] = true
+			}
+		}
+	}
+	return m
+}
+
+// survey looks at all, and returns the numbering in which they are the files that they were, or nil.
+func (s *session) survey(srv *server, policy QidPolicy, all []*sight) *numbering {
+	if policy == QidsAuto {
+		sample := all[:min(len(all), sampled)]
+		s.lookAt(srv, sample)
+		if why := s.evidence(sample); why != "" {
+			s.log.Info("the server's qids are others, and nothing shows that its files are the same", "because", why)
+			return nil
+		}
+		s.lookAt(srv, all[len(sample):])
+	} else {
+		s.lookAt(srv, all)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if srv.ctx.Err() != nil || policy == QidsName && s.unchanged(all) {
+		return nil
+	}
+	nb := newNumbering()
+	s.eachNode(func(n *node) {
+		nb.taken[n.qid.Path], nb.strange[n] = true, struct{}{}
+	})
+	for _, g := range all {
+		if g.err == nil && (policy == QidsName || !g.known.contradicts(g.found, isDir(g.n.qid))) {
+			nb.adoptAll(g)
+		}
+	}
+	return nb
+}
+
+// adoptAll takes what was found for the files on the way to g's, each if it is of the same type.
+func (nb *numbering) adoptAll(g *sight) bool {
+	for i, n := range g.chain {
+		_, strange := nb.strange[n]
+		switch p := g.qids[i].Path; {
+		case !sameType(n.qid, g.qids[i]), strange && !nb.adopt(n, p), !strange && nb.path(p) != n.qid.Path:
+			return false
+		}
+	}
+	return true
+}
+
+// unchanged reports whether all have the qids that the client knows.
+func (s *session) unchanged(all []*sight) bool {
+	for _, g := range all {
+		for i, q := range g.qids {
+			if g.err == nil && !sameFile(s.nums.see(q), g.chain[i].qid) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// evidence returns why nothing shows that what was found are the same files, or nothing where something does.
+func (s *session) evidence(all []*sight) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shown, only, known := false, true, false
+	for _, g := range all {
+		if g.err != nil {
+			return g.n.String() + ": " + g.err.Error()
+		}
+		dir := isDir(g.n.qid)
+		for i, q := range g.qids {
+			switch {
+			case !sameType(g.chain[i].qid, q):
+				return g.n.String() + " is of another type"
+			case sameFile(s.nums.see(q), g.chain[i].qid):
+				return g.n.String() + " has the qid that it had"
+			}
+		}
+		if g.known.contradicts(g.found, dir) {
+			return g.n.String() + " has other attributes"
+		}
+		shown = shown || g.known.shows(g.found)
+		known = known || g.known != look{}
+		only = only && g.n.parent == nil
+	}
+	if shown || only && !known {
+		return ""
+	}
+	return "no attributes are known"
+}
+
+func sameType(a, b lib9p.Qid) bool { return (a.Type^b.Type)&identityBits == 0 }
+
+// lookAt looks at all, some at a time.
+func (s *session) lookAt(srv *server, all []*sight) {
+	var wait sync.WaitGroup
+	window := make(chan struct{}, restoreWindow)
+	for _, g := range all {
+		window <- struct{}{}
+		wait.Add(1)
+		s.spawn(func() {
+			defer wait.Done()
+			s.look(srv, g)
+			<-window
+		})
+	}
+	wait.Wait()
+}
+
+// look walks to where g's file should be and takes in what is there.
+func (s *session) look(srv *server, g *sight) {
+	defer time.AfterFunc(handshakeTime, func() { srv.conn.Close() }).Stop() // a server that negotiates and says nothing more is none
+	if len(g.names) == 0 && g.known == (look{}) {
+		w, err := s.way(srv, g.n.root)
+		if g.err = err; err == nil {
+			g.qids = []lib9p.Qid{w.qid}
+		}
+		return
+	}
+	sfid, qids, err := s.walkTo(srv, g.n.root, g.names)
+	if err == nil {
+		if g.known != (look{}) {
+			g.found, err = s.lookOf(srv, sfid)
+		}
+		srv.drop(sfid)
+	}
+	g.qids, g.err = qids, err
+}
+
+// adoptLate takes what qids, the client's, lead to for the file that w wants, which had no place in the numbering so far.
+func (s *session) adoptLate(srv *server, sfid uint32, w *wayTo, qids []lib9p.Qid) error {
+	s.mu.Lock()
+	g := &sight{n: w.node, known: s.remembered(w.node)}
+	nb := srv.nums
+	if nb == nil || s.doubtfulNames()[w.node] {
+		s.mu.Unlock()
+		return errReplaced
+	}
+	_, strange := nb.strange[w.node]
+	s.mu.Unlock()
+	if !strange {
+		return errReplaced
+	}
+	if g.known != (look{}) {
+		var err error
+		if g.found, err = s.lookOf(srv, sfid); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := w.node; p != nil; p = p.parent {
+		g.chain = append([]*node{p}, g.chain...)
+	}
+	names, ok := w.node.path()
+	last := qids[len(qids)-1]
+	if !ok || !slices.Equal(names, w.names) || s.link.cfg.Qids != QidsName && g.known.contradicts(g.found, isDir(last)) {
+		return errReplaced
+	}
+	for _, f := range s.fids { // the client knows it as another file
+		if f.node != nil && f.node != w.node && sameFile(f.node.qid, last) {
+			return errReplaced
+		}
+	}
+	for _, q := range qids {
+		q.Path = nb.raw(q.Path)
+		g.qids = append(g.qids, q)
+	}
+	if !nb.adoptAll(g) {
+		return errReplaced
+	}
+	return nil
+}
+
+// judgeRoot returns what is wrong with the tree that was attached for r. The mutex is held.
+func (s *session) judgeRoot(srv *server, r *root, w *rootWay) error {
+	switch {
+	case r.top == nil || sameFile(srv.nums.see(w.qid), r.top.qid):
+		return nil
+	case srv.nums != nil && sameType(r.top.qid, w.qid):
+		if _, strange := srv.nums.strange[r.top]; strange && srv.nums.adopt(r.top, w.qid.Path) {
+			return nil
+		}
+	}
+	srv.discard(w.sfid)
+	return errReplaced
+}
+
+// eachNode calls fn for every file that the session knows.
+func (s *session) eachNode(fn func(n *node)) {
+	seen := make(map[*node]bool)
+	var down func(n *node)
+	down = func(n *node) {
+		if n == nil || seen[n] {
+			return
+		}
+		seen[n] = true
+		fn(n)
+		down(n.parent)
+		for _, c := range n.children {
+			down(c)
+		}
+	}
+	for _, r := range s.roots {
+		down(r.top)
+	}
+	for _, f := range s.fids {
+		down(f.node)
+	}
+	for _, n := range s.owed {
+		down(n)
+	}
+	for _, r := range s.reqs {
+		if r != nil && r.fid != nil {
+			down(r.fid.node)
+		}
+	}
+}
