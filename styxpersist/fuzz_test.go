@@ -17,8 +17,9 @@ import (
 )
 
 // answers serves conn in a way that is legal enough: every request is answered, with success where a fixed
-// answer can be given. It takes messages of most bytes, and ends with the connection.
-func answers(conn io.ReadWriteCloser, d lib9p.Dialect, most uint32) {
+// answer can be given. It takes messages of most bytes, numbers its
+// files from first on, and ends with the connection.
+func answers(conn io.ReadWriteCloser, d lib9p.Dialect, most uint32, first uint64) {
 	defer conn.Close()
 	in := lib9p.NewReader(conn, 1<<24)
 	for {
@@ -40,21 +41,21 @@ func answers(conn io.ReadWriteCloser, d lib9p.Dialect, most uint32) {
 		case *lib9p.Tflush:
 			r = &lib9p.Rflush{}
 		case *lib9p.Tattach:
-			r = &lib9p.Rattach{Qid: lib9p.Qid{Type: 0x80, Path: 1}}
+			r = &lib9p.Rattach{Qid: lib9p.Qid{Type: 0x80, Path: first}}
 		case *lib9p.Twalk:
 			w := &lib9p.Rwalk{}
 			for i := range m.Wname {
-				w.Wqid = append(w.Wqid, lib9p.Qid{Type: 0x80, Path: uint64(2 + i)})
+				w.Wqid = append(w.Wqid, lib9p.Qid{Type: 0x80, Path: first + uint64(1+i)})
 			}
 			r = w
 		case *lib9p.Topen:
-			r = &lib9p.Ropen{Qid: lib9p.Qid{Type: 0x80, Path: 2}}
+			r = &lib9p.Ropen{Qid: lib9p.Qid{Type: 0x80, Path: first + 1}}
 		case *lib9p.Tlopen:
-			r = &lib9p.Rlopen{Qid: lib9p.Qid{Type: 0x80, Path: 2}}
+			r = &lib9p.Rlopen{Qid: lib9p.Qid{Type: 0x80, Path: first + 1}}
 		case *lib9p.Tcreate:
-			r = &lib9p.Rcreate{Qid: lib9p.Qid{Path: 9}}
+			r = &lib9p.Rcreate{Qid: lib9p.Qid{Path: first + 8}}
 		case *lib9p.Tlcreate:
-			r = &lib9p.Rlcreate{Qid: lib9p.Qid{Path: 9}}
+			r = &lib9p.Rlcreate{Qid: lib9p.Qid{Path: first + 8}}
 		case *lib9p.Tread:
 			r = &lib9p.Rread{Data: make([]byte, min(m.Count, 40))}
 		case *lib9p.Twrite:
@@ -76,7 +77,7 @@ func answers(conn io.ReadWriteCloser, d lib9p.Dialect, most uint32) {
 		case *lib9p.Tunlinkat:
 			r = &lib9p.Runlinkat{}
 		case *lib9p.Tmkdir:
-			r = &lib9p.Rmkdir{Qid: lib9p.Qid{Type: 0x80, Path: 9}}
+			r = &lib9p.Rmkdir{Qid: lib9p.Qid{Type: 0x80, Path: first + 8}}
 		case *lib9p.Treaddir:
 			r = &lib9p.Rreaddir{}
 			if m.Count > 50 && m.Offset < 3 {
@@ -161,7 +162,7 @@ func FuzzClient(f *testing.F) {
 			var server *wire
 			done := make(chan error, 1)
 			go func() { done <- Serve(context.Background(), near, Config{Redial: redial}) }()
-			most := uint32(1 << 24)
+			most, first := uint32(1<<24), uint64(1)
 			serve := func(wait time.Duration) {
 				end := time.After(wait)
 				for {
@@ -169,8 +170,8 @@ func FuzzClient(f *testing.F) {
 					case c := <-redial:
 						mine, its := newWires()
 						server = its
-						go answers(its, lib9p.L, most)
-						most = leastMsize // and the next takes less
+						go answers(its, lib9p.L, most, first)
+						most, first = leastMsize, first+7 // the next takes less, and numbers its files anew
 						c <- mine
 					case <-end:
 						return
@@ -246,7 +247,7 @@ func fuzzServer(t *testing.T, d lib9p.Dialect, said []byte) {
 				first = false
 				go liar(its, said)
 			} else {
-				go answers(its, d, leastMsize)
+				go answers(its, d, leastMsize, 20)
 			}
 			c <- mine
 		}
