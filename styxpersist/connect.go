@@ -206,6 +206,7 @@ func (s *session) goodbye(srv *server) {
 		srv.call(ctx, &lib9p.Tremove{Fid: sfid})
 	}
 	s.leaveHidden(ctx, srv)
+	s.leaveModes(ctx, srv)
 	if c, ok := srv.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		select {
 		case <-srv.gone:

@@ -1,6 +1,7 @@
 package styxpersist
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -64,7 +65,7 @@ func (s *session) allowAndOpen(srv *server, sfid uint32, w *wayTo) (opened, erro
 		return opened{}, err
 	}
 	s.owe(w.node, mode)
-	if err := s.chmod(srv, sfid, mode|ownerRW); err != nil {
+	if err := s.chmod(srv.ctx, srv, sfid, mode|ownerRW); err != nil {
 		if _, refused := errors.AsType[*lib9p.Error](err); refused { // else it may have been done
 			s.paid(w.node)
 		}
@@ -102,7 +103,7 @@ func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 	if old == nil {
 		return nil
 	}
-	if err := s.chmod(srv, sfid, old.mode); err != nil {
+	if err := s.chmod(srv.ctx, srv, sfid, old.mode); err != nil {
 		return err
 	}
 	s.paid(n)
@@ -158,6 +159,34 @@ func (s *session) pay(srv *server, n *node) {
 	}
 }
 
+// leaveModes puts back the modes that are changed when the client hangs up.
+func (s *session) leaveModes(ctx context.Context, srv *server) {
+	s.mu.Lock()
+	owed := slices.Clone(s.owed)
+	s.mu.Unlock()
+	for _, n := range owed {
+		s.leaveMode(ctx, srv, n)
+	}
+}
+
+func (s *session) leaveMode(ctx context.Context, srv *server, n *node) {
+	s.mu.Lock()
+	names, ok := n.path()
+	root, qid, old := srv.roots[n.root], n.qid, n.mode
+	to := srv.newSfid()
+	s.mu.Unlock()
+	if !ok || root == nil || old == nil || srv.namesThatFit(names) < len(names) {
+		return
+	}
+	m, err := srv.call(ctx, &lib9p.Twalk{Fid: root.sfid, Newfid: to, Wname: names})
+	if err != nil {
+		return
+	}
+	if q := m.(*lib9p.Rwalk).Wqid; len(q) == len(names) && len(q) > 0 && sameFile(q[len(q)-1], qid) {
+		s.chmod(ctx, srv, to, old.mode)
+	}
+}
+
 func (s *session) modeOf(srv *server, sfid uint32) (uint32, error) {
 	if s.d == lib9p.L {
 		m, err := srv.call(srv.ctx, &lib9p.Tgetattr{Fid: sfid, Mask: lib9p.GetMode})
@@ -173,7 +202,7 @@ func (s *session) modeOf(srv *server, sfid uint32) (uint32, error) {
 	return uint32(m.(*lib9p.Rstat).Stat.Mode), nil
 }
 
-func (s *session) chmod(srv *server, sfid, mode uint32) error {
+func (s *session) chmod(ctx context.Context, srv *server, sfid, mode uint32) error {
 	var m lib9p.Msg
 	if s.d == lib9p.L {
 		m = &lib9p.Tsetattr{Fid: sfid, Valid: lib9p.SetMode, Mode: mode}
@@ -182,6 +211,6 @@ func (s *session) chmod(srv *server, sfid, mode uint32) error {
 		st.Mode = plan9.Perm(mode)
 		m = &lib9p.Twstat{Fid: sfid, Stat: st}
 	}
-	_, err := srv.call(srv.ctx, m)
+	_, err := srv.call(ctx, m)
 	return err
 }

@@ -109,6 +109,7 @@ func (s *session) restoreSoon(f *fid) {
 	srv.restoring++
 	s.spawn(func() {
 		s.awaitRoot(srv, f)
+		s.awaitOld(srv, f)
 		srv.window <- struct{}{}
 		sfid, locked := s.restore(srv, f, became)
 		<-srv.window
@@ -123,8 +124,7 @@ func (s *session) restoreSoon(f *fid) {
 	})
 }
 
-// awaitRoot waits until f's root is reached on srv, or refused. Where that takes its
-// time, f holds up nobody: neither the word that all is back, nor fids of other roots.
+// awaitRoot waits until f's root is reached on srv, or refused.
 func (s *session) awaitRoot(srv *server, f *fid) {
 	s.mu.Lock()
 	if f.dropped {
@@ -135,17 +135,21 @@ func (s *session) awaitRoot(srv *server, f *fid) {
 	s.mu.Unlock()
 	select {
 	case <-w.ready:
-		return
 	case <-w.slow:
+		s.aside(srv, w.ready)
 	case <-srv.ctx.Done():
-		return
 	}
+}
+
+// aside waits for c, which takes its time. Meanwhile what is being brought back
+// holds up nobody: neither the word that all is back, nor fids of other roots.
+func (s *session) aside(srv *server, c <-chan struct{}) {
 	s.mu.Lock()
 	srv.restoring--
 	srv.settled.Broadcast()
 	s.mu.Unlock()
 	select {
-	case <-w.ready:
+	case <-c:
 	case <-srv.ctx.Done():
 	}
 	s.mu.Lock()

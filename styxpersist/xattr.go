@@ -99,6 +99,21 @@ func (a *attrWrite) lose(fenced bool) {
 	a.torn = a.torn || !fenced && uint64(len(a.value)) < a.size
 }
 
+// awaitOld waits, where f writes an attribute, until the dead connections are drained that may still make a part
+// of it the value.
+func (s *session) awaitOld(srv *server, f *fid) {
+	for srv.ctx.Err() == nil {
+		s.mu.Lock()
+		if f.attr == nil || !f.attr.loose || len(s.zombies) == 0 {
+			s.mu.Unlock()
+			return
+		}
+		over := s.zombies[0].over
+		s.mu.Unlock()
+		s.aside(srv, over)
+	}
+}
+
 // snapshot returns a as it is now; nil stays nil.
 func (a *attrWrite) snapshot() *attrWrite {
 	if a == nil {
