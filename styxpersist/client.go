@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -18,6 +19,7 @@ type link struct {
 	log  *slog.Logger
 	conn lib9p.Transport
 	in   *lib9p.Reader
+	wall func() time.Time
 	wmu  sync.Mutex // one writer at a time
 	gens int        // generations of server connections so far
 

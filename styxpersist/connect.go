@@ -107,6 +107,7 @@ func (s *session) connect(pauses *backoff) (*server, error) {
 func (s *session) connected(srv *server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.spawn(func() { s.watch(srv) })
 	s.counters.Connections.Add(1)
 	s.absence.until = time.Now()
 	if s.absence.back != nil {

@@ -17,6 +17,9 @@ func (s *session) lose(srv *server) {
 	s.srv = nil
 	srv.settled.Broadcast()
 	srv.dead = true
+	if s.hangs++; srv.cause != errHung {
+		s.hangs = 0
+	}
 	if endedByPeer(srv.lastWriteErr()) {
 		s.ended(srv, true)
 	}

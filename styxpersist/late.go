@@ -18,6 +18,9 @@ func (s *session) late(srv *server, f lib9p.Frame) {
 	if s.request(r.ctag) != r || r.state != queued && r.state != proving || !slices.Contains(r.old, srv) || !r.outlives() {
 		return
 	}
+	if srv.nums != nil {
+		s.translate(srv.nums, r, f)
+	}
 	refused, err := s.check(r, f)
 	if err != nil {
 		return
@@ -32,12 +35,14 @@ func (s *session) late(srv *server, f lib9p.Frame) {
 	}
 }
 
-// outlives reports whether what the answer to r says is true when the connection that said it is dead. A lock, the
-// conversation of an authentication, and an attribute that is being written are the connection's.
+// outlives reports whether what the answer to r says is true when the connection that said it is dead. A lock, the conversation
+// of an authentication, the place in a directory, and an attribute that is being written are the connection's.
 func (r *request) outlives() bool {
 	switch r.typ {
 	case lib9p.TypeTlock, lib9p.TypeTauth, lib9p.TypeTflush, lib9p.TypeTversion:
 		return false
+	case lib9p.TypeTread, lib9p.TypeTreaddir:
+		return !r.fid.dir
 	}
 	return r.fid == nil || r.fid.role != roleXattrW
 }
@@ -69,13 +74,8 @@ func (s *session) settleAs(r *request, f lib9p.Frame) error {
 	s.local = append(s.local, f...)
 	s.hasLocal.Store(true)
 	s.answerFlushes(flushes)
-	if fid := r.fid; fid != nil && !fid.dropped {
-		if fid.cursor != nil && (r.typ == lib9p.TypeTread || r.typ == lib9p.TypeTreaddir) {
-			fid.cursor.lose()
-		}
-		if opens {
-			s.restoreSoon(fid)
-		}
+	if opens {
+		s.restoreSoon(r.fid)
 	}
 	return nil
 }

@@ -93,7 +93,11 @@ func (s *session) check(r *request, f lib9p.Frame) (refused bool, err error) {
 	}
 	switch r.typ {
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
-		if got, asked := f.U32(lib9p.OffBody), min(r.frame.U32(lib9p.OffCount), r.srv.room()); got > asked {
+		asked := min(r.frame.U32(lib9p.OffCount), s.msize-ioHeader)
+		if r.srv != nil {
+			asked = min(asked, r.srv.room())
+		}
+		if got := f.U32(lib9p.OffBody); got > asked {
 			return false, fmt.Errorf("server sent %d bytes where %d were asked for", got, asked)
 		}
 	case lib9p.TypeTwrite:

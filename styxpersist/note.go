@@ -266,7 +266,8 @@ func (s *session) assign(r *request, srv *server) bool {
 	if !srv.newTag(r) {
 		return false
 	}
-	r.state, r.srv = sent, srv
+	srv.turns++
+	r.state, r.srv, r.turn = sent, srv, srv.turns
 	if r.makes != nil {
 		r.makes.sfid, r.makes.gen = srv.newSfid(), srv.gen
 	}

@@ -143,6 +143,10 @@ func (w *peer) request(f lib9p.Frame) (dealt bool) {
 	if makes != lib9p.NoFid && w.has(makes) {
 		w.wrong("the server got %s with a newfid that is in use", w.show(f))
 	}
+	if fl, ok := m.(*lib9p.Tflush); ok && own && fl.Oldtag == tagUnused && !w.isStuck() {
+		w.send(tag, &lib9p.Rflush{})
+		return true
+	}
 	if own && !discards {
 		if what := w.p.harmful(w, m); what != "" {
 			w.wrong("the session asks for %s of its own accord: %s", what, w.show(f))

@@ -74,12 +74,15 @@ func Serve(ctx context.Context, client lib9p.Transport, cfg Config) error {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	l := &link{cfg: cfg, log: log, conn: client}
+	l := &link{cfg: cfg, log: log, conn: client, wall: wallClock}
 	if cfg.watch != nil {
 		cfg.watch(l)
 	}
 	return l.serve(ctx)
 }
+
+// wallClock goes on while the machine sleeps, which Go's time does not.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // Dialer answers requests for connections with dial, one at a time, until redial is closed or,
 // where it never is, for ever. The session learns dial's error.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -43,11 +44,13 @@ type play struct {
 	gone  bool   // the client has hung up
 	again bool   // it is not the first connection
 
-	vars           map[string]string
+	vars, oldVars  map[string]string
 	dirEnd, srvEnd int // how far the client and the server are in the directory that the script reads
 
 	pending chan<- io.ReadWriteCloser // where the session waits for a connection, if it is known
 	since   time.Time                 // when it was answered last
+
+	slept atomic.Int64 // how far the wall clock runs ahead, in nanoseconds
 
 	roots []string // qids of the trees attached to, in order
 	tag   int      // the last ctag of rpc
@@ -68,11 +71,13 @@ func newPlay(t *testing.T, d lib9p.Dialect) *play {
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p.link = &link{cfg: Config{Redial: p.redial, Observer: p.observe, Counters: new(Counters)}, log: log, conn: near}
+	p.link = &link{cfg: Config{Redial: p.redial, Observer: p.observe, Counters: new(Counters)}, log: log, conn: near, wall: p.wall}
 	go func() { p.ended <- p.link.serve(context.Background()) }()
 	t.Cleanup(p.clean)
 	return p
 }
+
+func (p *play) wall() time.Time { return wallClock().Add(time.Duration(p.slept.Load())) }
 
 func (p *play) clean() {
 	for _, who := range [...]*peer{p.client, p.server, p.old} {
@@ -177,14 +182,24 @@ func (p *play) do(verb, rest string) {
 		p.here().say(rest)
 	case "s<":
 		p.here().hear(rest)
-	case "o>":
-		p.old.say(rest)
-	case "o<":
-		p.old.hear(rest)
+	case "o>", "o<":
+		p.vars, p.oldVars = p.oldVars, p.vars
+		if verb == "o>" {
+			p.old.say(rest)
+		} else {
+			p.old.hear(rest)
+		}
+		p.vars, p.oldVars = p.oldVars, p.vars
 	case "old": // hangup
 		synctest.Wait()
 		p.old.conn.Close()
 		synctest.Wait()
+	case "wake": // d: the machine has slept for so long
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			p.fatalf("%v", err)
+		}
+		p.slept.Add(int64(d))
 	case "stuck":
 		p.here().stick()
 	case "rpc":
@@ -374,7 +389,7 @@ func (p *play) connect(rest string) {
 	switch {
 	case p.server == nil:
 	case p.server.isStuck():
-		p.old = p.server
+		p.old, p.oldVars = p.server, p.vars
 	default:
 		p.server.conn.Close()
 		p.mu.Lock()

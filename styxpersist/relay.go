@@ -98,7 +98,7 @@ func (s *session) send(b *burst) {
 // fromServer reads srv's answers until it has no more, and passes on to the client what is for it.
 // Answers that lie one behind the other go with one write.
 func (s *session) fromServer(srv *server) error {
-	in := lib9p.NewReader(srv.conn, s.msize)
+	in := lib9p.NewReader(hearing{srv}, s.msize)
 	for {
 		f, err := in.Next()
 		if err != nil {
@@ -162,6 +162,9 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		r.translated = r.own != nil
 	}
 	if r.own != nil {
+		if r == srv.ping {
+			srv.pong()
+		}
 		srv.freeTag(r)
 		if r.discards {
 			srv.freeSfid(r.frame.U32(lib9p.OffFid))
@@ -171,6 +174,9 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		}
 		r.own <- append(lib9p.Frame(nil), f...)
 		return nil, nil
+	}
+	if r.turn > 0 {
+		srv.tookTurn(r.turn)
 	}
 	flushes := r.flushes
 	r.flushes = nil

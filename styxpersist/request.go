@@ -13,6 +13,7 @@ type request struct {
 	typ   uint8
 	state state
 	srv   *server // where it was sent
+	turn  uint64  // the how manieth there
 	frame lib9p.Frame
 	// doubt: it was sent on a connection that died, so it may have been executed.
 	doubt bool

@@ -37,6 +37,7 @@ type server struct {
 	helpers   map[helperKey]*helper
 	swept     bool // helpers are not kept any more
 
+	pulse
 	dead   bool          // the session has judged what it left; what it still says is late
 	fenced bool          // it can do nothing more
 	isOver bool          // it is fenced, or there is no use in waiting for that

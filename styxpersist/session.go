@@ -44,6 +44,7 @@ type session struct {
 	zombies   []*server  // dead connections that may execute something still, and are being drained
 	haunted   bool       // one was drained in vain
 	hazards   []hazard   // what they may do to newer requests
+	hangs     int        // how many connections in a row fell silent; what takes long has to come to an end some time
 	moves     uint64     // requests that change names, answered so far
 	bytes     int        // of requests that have no answer
 	attrs     int        // bytes of attributes that are being written

@@ -117,6 +117,9 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// SetKeepAlive says that nobody need ask a connection whether it lives when nothing is awaited, which would be for ever.
+func (c *conn) SetKeepAlive(bool) error { return nil }
+
 // SetWriteDeadline does nothing: no write waits.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
