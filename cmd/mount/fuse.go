@@ -104,6 +104,9 @@ func (j *job) kernel(ctx context.Context) error {
 		}
 		return errors.New("-t v9fs: the kernel has no 9P client, or its module 9p is not installed: use -t fuse")
 	}
+	if j.messages && !j.persist {
+		return errors.New("-S: the kernel's client has the connection to itself: use -p too, or -t fuse")
+	}
 	setup, f, err := j.link.file(ctx)
 	if err != nil {
 		return err

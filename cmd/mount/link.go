@@ -86,7 +86,7 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 			end(errNoAnswer)
 			return nil, errNoAnswer
 		}
-		return l.job.src.Dial(session)
+		return l.job.dial(session)
 	})
 	l.ended.Go(func() {
 		defer close(redial)

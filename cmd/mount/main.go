@@ -33,6 +33,7 @@ func main() {
 // config is what the command line says.
 type config struct {
 	foreground, persist, quiet, verbose bool
+	messages                            bool   // write down what is said to the server, and what it answers
 	backend                             string // v9fs, fuse, or empty for what there is
 	options                             options
 	addr, dir, spec                     string
@@ -41,14 +42,14 @@ type config struct {
 // parse takes the command line.
 func parse(args []string, stderr io.Writer) (*config, error) {
 	c := new(config)
-	var after, before, create, native, messages bool
+	var after, before, create, native bool
 	var alg, keyspec, opts string
 	fs := cli.Flags("mount", usage, stderr)
 	fs.BoolVar(&after, "a", false, "")
 	fs.BoolVar(&before, "b", false, "")
 	fs.BoolVar(&create, "c", false, "")
 	fs.BoolVar(&native, "9", false, "")
-	fs.BoolVar(&messages, "S", false, "")
+	fs.BoolVar(&c.messages, "S", false, "")
 	fs.BoolVar(new(bool), "A", false, "")
 	fs.BoolVar(&c.foreground, "f", false, "")
 	fs.BoolVar(&c.persist, "p", false, "")
@@ -73,7 +74,6 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 		{native, "-9", "there is no authentication yet"},
 		{alg != "", "-C", "there is no encryption yet: use a tunnel, such as '{ssh host u9fs dir}'"},
 		{keyspec != "", "-k", "there is no authentication yet: use a tunnel, such as '{ssh host u9fs dir}'"},
-		{messages, "-S", "-v says what happens"},
 	} {
 		if f.given {
 			return nil, fmt.Errorf("%s is not built yet: %s", f.flag, f.why)

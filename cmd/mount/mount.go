@@ -29,6 +29,7 @@ type job struct {
 	*config
 	src    *source.Source
 	log    *slog.Logger
+	out    io.Writer // for what there is to say
 	report *background.Report
 	link   *link // the connection, persistent or not
 	watch  watch
@@ -43,6 +44,13 @@ func (c *config) mount(report *background.Report, stderr *os.File) (err error) {
 	if c.dir, err = mountPoint(c.dir); err != nil {
 		return err
 	}
+	out := stderr
+	if name := c.options.log; name != "" {
+		if out, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err != nil {
+			return fmt.Errorf("-o log: %w", err)
+		}
+		defer out.Close()
+	}
 	// A command is run where the user stands; else the folder is not kept busy.
 	if report != nil && !src.IsCommand() {
 		if err := os.Chdir("/"); err != nil {
@@ -52,7 +60,7 @@ func (c *config) mount(report *background.Report, stderr *os.File) (err error) {
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	j := &job{config: c, src: src, log: c.logger(src, stderr), report: report}
+	j := &job{config: c, src: src, log: c.logger(src, out), out: out, report: report}
 	defer src.Wait()
 	return j.run(ctx)
 }
@@ -88,7 +96,7 @@ func mountPoint(name string) (string, error) {
 }
 
 func (j *job) run(ctx context.Context) error {
-	conn, err := j.src.Dial(ctx)
+	conn, err := j.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,13 +104,22 @@ func (j *job) run(ctx context.Context) error {
 	defer j.watch.close()
 	defer j.link.close()
 	backend := j.backend
-	if backend == "" && mount.HasKernel() && j.options.uid == nil && j.options.gid == nil && !j.options.allowOther {
+	if backend == "" && mount.HasKernel() && j.options.uid == nil && j.options.gid == nil && !j.options.allowOther && (j.persist || !j.messages) {
 		backend = "v9fs"
 	}
 	if backend == "v9fs" {
 		return j.kernel(ctx)
 	}
 	return j.fuse(ctx)
+}
+
+// dial calls the server.
+func (j *job) dial(ctx context.Context) (lib9p.Transport, error) {
+	conn, err := j.src.Dial(ctx)
+	if err == nil && j.messages {
+		conn = spyOn(conn, j.out)
+	}
+	return conn, err
 }
 
 // ready ends the wait of whoever has started the mount.

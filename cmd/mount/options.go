@@ -18,6 +18,7 @@ import (
 type options struct {
 	readOnly, allowOther bool
 	noSilly              bool
+	log                  string // file for what there is to say, empty for standard error
 	noExec               bool
 	cache                *fuse.Cache // nil: the backend's default
 	uid, gid             *uint32
@@ -56,6 +57,10 @@ func parseOptions(list string) (o options, err error) {
 			o.uid, err = number(opt, value, 0, math.MaxUint32-1)
 		case "gid":
 			o.gid, err = number(opt, value, 0, math.MaxUint32-1)
+		case "log":
+			if o.log = value; value == "" {
+				err = fmt.Errorf("-o %s: a file is wanted", opt)
+			}
 		case "msize":
 			var n *uint32
 			if n, err = number(opt, value, minMsize, maxMsize); err == nil {
@@ -75,7 +80,7 @@ func parseOptions(list string) (o options, err error) {
 		case "soft":
 			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, msize=, dialect=, cache= and qids=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache= and qids=", opt)
 		}
 		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)

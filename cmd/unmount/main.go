@@ -17,7 +17,8 @@ import (
 	"github.com/styxkit/styxkit/mount"
 )
 
-const usage = "unmount [addr] mountpoint"
+const usage = `unmount [addr] mountpoint
+       unmount addr`
 
 func main() {
 	os.Exit(cli.Exit("unmount", run(os.Args[1:], os.Stderr), os.Stderr))
@@ -32,14 +33,9 @@ func run(args []string, stderr io.Writer) error {
 	if len(args) < 1 || len(args) > 2 {
 		return cli.Usage(fs)
 	}
-	p, err := find(args[len(args)-1])
+	p, err := target(args)
 	if err != nil {
 		return err
-	}
-	if len(args) > 1 {
-		if err := isFrom(p, args[0]); err != nil {
-			return err
-		}
 	}
 	err = mount.Unmount(p.Dir, false)
 	if !errors.Is(err, mount.ErrBusy) {
@@ -50,6 +46,21 @@ func run(args []string, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "unmount: %s is in use: it is out of the name space, and ends with the programs that use it (fuser -m shows such)\n", p.Dir)
 	return nil
+}
+
+// target returns the mount that is meant: at a path, from an address to a path, or the one from an address.
+func target(args []string) (mount.Point, error) {
+	p, err := find(args[len(args)-1])
+	switch {
+	case err == nil && len(args) > 1:
+		return p, isFrom(p, args[0])
+	case err == nil || len(args) > 1:
+		return p, err
+	}
+	if p, ok, err := mountFrom(args[0]); ok || err != nil {
+		return p, err
+	}
+	return p, err
 }
 
 // find returns the mount at a path. A mount point is not touched: where its server is away that
@@ -77,6 +88,30 @@ func find(name string) (mount.Point, error) {
 		return p, err
 	}
 	return mount.Point{}, fmt.Errorf("%s is not a mount point%s", name, ours())
+}
+
+// mountFrom returns the one mount of the toolkit's from an address.
+func mountFrom(addr string) (p mount.Point, ok bool, err error) {
+	src, err := source.Parse(addr, nil)
+	if err != nil {
+		return p, false, nil // it is none
+	}
+	list, err := mount.Points()
+	if err != nil {
+		return p, false, err
+	}
+	list = slices.DeleteFunc(list, func(p mount.Point) bool { return !p.Styx() || p.Source != src.String() })
+	switch len(list) {
+	case 0:
+		return p, false, nil
+	case 1:
+		return list[0], true, nil
+	}
+	var dirs []string
+	for _, p := range list {
+		dirs = append(dirs, p.Dir)
+	}
+	return p, false, fmt.Errorf("%s is mounted on %s: say on which", addr, strings.Join(dirs, ", "))
 }
 
 // ours lists the mounts that may have been meant.

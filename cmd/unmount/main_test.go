@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -28,6 +29,11 @@ func must(t testing.TB, err error) {
 
 // mounted mounts an empty directory. The mount must be gone at the end of the test.
 func mounted(t *testing.T, dir string) *fuse.Server {
+	t.Helper()
+	return mountedFrom(t, from, dir)
+}
+
+func mountedFrom(t *testing.T, from, dir string) *fuse.Server {
 	t.Helper()
 	tree, err := hostfs.New(t.TempDir(), hostfs.Options{})
 	must(t, err)
@@ -75,6 +81,24 @@ func TestUnmount(t *testing.T) {
 			t.Errorf("unmount %v says %q", args, out)
 		}
 		s.Wait()
+	}
+}
+
+// An address alone is enough where it is mounted once.
+func TestAddress(t *testing.T) {
+	from := fmt.Sprintf("tcp!fs%d.example.org!564", os.Getpid()) // of this process alone
+	first, second := t.TempDir(), t.TempDir()
+	a, b := mountedFrom(t, from, first), mountedFrom(t, from, second)
+	var out bytes.Buffer
+	if err := run([]string{from}, &out); err == nil || !strings.Contains(err.Error(), first+", "+second) {
+		t.Errorf("of two mounts it says %v", err)
+	}
+	says(t, second)
+	b.Wait()
+	says(t, from)
+	a.Wait()
+	if err := run([]string{from}, &out); err == nil {
+		t.Error("nothing is unmounted without an error")
 	}
 }
 
