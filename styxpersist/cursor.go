@@ -111,6 +111,10 @@ func (s *session) help(srv *server, r *request) {
 		s.hide(srv, r)
 		return
 	}
+	if s.strays(r) {
+		s.guide(srv, r)
+		return
+	}
 	r.fid.barrier = r
 	sfid, dir, c, moved := r.fid.sfid, r.fid.node, r.fid.cursor, r.fid.cursor.moved()
 	offset, count := r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount)

@@ -20,6 +20,7 @@ type fid struct {
 	flags uint32 // mode of Topen or flags of Tlopen, fit to open again: what changes the file is taken out
 	// rclose: the client asked for ORCLOSE, which the session does itself at the clunk.
 	rclose  bool
+	astray  bool // its file was renamed by the session since the fid was made on this connection, see stray.go
 	created bool // by this session
 	cursor  *cursor
 	iounit  uint32 // of the Ropen that the client got; 0 for what fits a message

@@ -14,7 +14,7 @@ import (
 func (s *session) lose(srv *server) {
 	s.gate.Lock()
 	s.mu.Lock()
-	s.srv = nil
+	s.srv, s.fidsFollow = nil, false
 	srv.settled.Broadcast()
 	srv.dead = true
 	if s.hangs++; srv.cause != errHung {
@@ -63,7 +63,7 @@ func (s *session) lose(srv *server) {
 
 // loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
 func (s *session) loseFid(srv *server, f *fid) {
-	f.waiting, f.unsent, f.barrier, f.restoring = nil, 0, nil, nil
+	f.waiting, f.unsent, f.barrier, f.restoring, f.astray = nil, 0, nil, nil, false
 	if f.state == fidDead && f.again {
 		f.state, f.err, f.again, f.gen = fidLive, nil, false, 0
 	}

@@ -57,6 +57,8 @@ type session struct {
 	stays    map[*node]*stay // held: files with hidden names
 	sweeping map[place]bool  // hidden names left behind that are being removed
 
+	fidsFollow bool // the server's fids stay with their files when these are renamed, as far as is known
+
 	local    []byte // answers of our own that are to be told; mu
 	telling  []byte // link.wmu
 	hasLocal atomic.Bool
@@ -200,7 +202,7 @@ func (s *session) release() {
 			break
 		}
 		r := s.ready[0]
-		helped, tooLong := r.wantsHelp(srv) || s.hides(r), s.tooLong(srv, r)
+		helped, tooLong := r.wantsHelp(srv) || s.hides(r) || s.strays(r), s.tooLong(srv, r)
 		if r.state == queued && !helped && !tooLong && !s.assign(r, srv) {
 			break // the answer that frees a tag will kick
 		}

@@ -261,10 +261,15 @@ func (s *session) conceal(h *hiding) {
 	s.unhide(n)
 }
 
-// walkAnew has the fids that stand on n walked to again when they are used: there are servers whose fids are paths.
+// walkAnew has the fids that stand on n, which has been renamed, walked to again when they are used: there are servers whose
+// fids are paths. Those that cannot be are astray.
 func (s *session) walkAnew(n *node) {
 	for _, f := range s.fids {
-		if f.node == n && !f.open && f.users == 0 && s.srv != nil && f.usable(s.srv.gen) && f.role == roleFile {
+		switch {
+		case f.node != n || s.srv == nil || !f.usable(s.srv.gen) || f.role != roleFile:
+		case f.open || f.users > 0:
+			f.astray = true
+		default:
 			s.srv.discard(f.sfid)
 			f.gen = 0
 		}

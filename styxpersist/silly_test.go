@@ -25,6 +25,20 @@ func (p *play) unlessHidden(name string) string {
 	return "a change"
 }
 
+// asks reports whether the client waits for the answer to a Tsetattr that is m but for the fid.
+func (w *peer) asks(m *lib9p.Tsetattr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.asked {
+		if t, ok := a.(*lib9p.Tsetattr); ok {
+			same := *t
+			same.Fid = m.Fid
+			return same == *m
+		}
+	}
+	return false
+}
+
 // hides waits for the request that gives name a hidden name.
 func (p *play) hides(name string) {
 	f := p.here().next()
