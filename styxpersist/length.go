@@ -57,7 +57,7 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 		r.fid.node.kind = k
 	}
 	n := r.fid.node
-	n.look, n.told = look{timed: true, length: st.Length, sec: uint64(st.Mtime)}, r.seq
+	n.look, n.told = look{timed: true, length: st.Length, sec: uint64(st.Mtime), version: st.Qid.Vers}, r.seq
 	s.learnLength(r, st.Length)
 }
 

@@ -7,6 +7,7 @@ type look struct {
 	timed     bool // length and mtime are known
 	length    uint64
 	sec, nsec uint64 // mtime
+	version   uint32 // of the qid, where mtime is in seconds
 	born      bool   // gen is known, .L
 	gen       uint64
 }
@@ -16,7 +17,7 @@ type look struct {
 func (s *session) remembered(n *node) look {
 	l := n.look
 	if n.told <= n.changed || n.told <= n.renamed || n.writing > 0 || s.mayChange(n) {
-		l.timed, l.length, l.sec, l.nsec = false, 0, 0, 0
+		l = look{born: l.born, gen: l.gen}
 	}
 	return l
 }
@@ -39,12 +40,14 @@ func (s *session) mayChange(n *node) bool {
 }
 
 // contradicts reports whether found cannot be the file of which l is known. In a directory
-// others come and go, so its times say nothing.
+// others come and go, so its times say nothing. Many servers of 9P2000 derive a qid's version from an mtime that is more exact than
+// the one they can tell; those that have none, or have not begun to count, say 0.
 func (l look) contradicts(found look, dir bool) bool {
 	if l.born && found.born && l.gen != found.gen {
 		return true
 	}
-	return l.timed && !dir && (!found.timed || l.stamp() != found.stamp())
+	versions := l.version != 0 && found.version != 0 && l.version != found.version
+	return l.timed && !dir && (!found.timed || l.stamp() != found.stamp() || versions)
 }
 
 // shows reports whether found is the file of which l is known, as far as attributes can show that.
@@ -71,7 +74,7 @@ func (s *session) lookOf(srv *server, sfid uint32) (look, error) {
 		return look{}, err
 	}
 	st := &m.(*lib9p.Rstat).Stat
-	return look{timed: true, length: st.Length, sec: uint64(st.Mtime)}, nil
+	return look{timed: true, length: st.Length, sec: uint64(st.Mtime), version: st.Qid.Vers}, nil
 }
 
 const timedBits = lib9p.GetSize | lib9p.GetMtime

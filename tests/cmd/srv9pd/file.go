@@ -94,7 +94,7 @@ func (t *tree) read(_ context.Context, fid *srv9p.Fid, data []byte, offset int64
 		return 0, errNotOpen
 	}
 	if fid.Qid().Type&plan9.QTDIR != 0 {
-		return n.readDir(fid, data, offset)
+		return t.readDir(n, fid, data, offset)
 	}
 	k, err := n.open.ReadAt(data, offset)
 	if err == io.EOF {
@@ -104,11 +104,11 @@ func (t *tree) read(_ context.Context, fid *srv9p.Fid, data []byte, offset int64
 }
 
 // readDir takes the list of the directory anew when it is read from its beginning.
-func (n *node) readDir(fid *srv9p.Fid, data []byte, offset int64) (int, error) {
+func (t *tree) readDir(n *node, fid *srv9p.Fid, data []byte, offset int64) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if offset == 0 {
-		if err := n.fillList(); err != nil {
+		if err := t.fillList(n); err != nil {
 			return 0, cause(err)
 		}
 	}
@@ -121,7 +121,7 @@ func (n *node) readDir(fid *srv9p.Fid, data []byte, offset int64) (int, error) {
 	})
 }
 
-func (n *node) fillList() error {
+func (t *tree) fillList(n *node) error {
 	if _, err := n.open.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (n *node) fillList() error {
 		if unix.Fstatat(n.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 			continue // removed since
 		}
-		if d, err := dirOf(name, &st); err == nil {
+		if d, err := t.dirOf(name, &st); err == nil {
 			n.list = append(n.list, *d)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,13 @@ import (
 
 // A tree is a host directory.
 type tree struct {
-	root string // its path without symbolic links
+	root  string // its path without symbolic links
+	msize uint32
+	anew  bool // qid paths are numbers of this process
+
+	mu      sync.Mutex
+	numbers map[uint64]uint64 // by inode; mu
+	next    uint64            // mu
 }
 
 // A node is what a fid stands for, its aux.
@@ -36,21 +43,35 @@ var (
 	errNoSuch    = errors.New("not supported")
 )
 
-func openTree(dir string) (*tree, error) {
+func openTree(dir string, msize uint32, anew bool) (*tree, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
 	root, err := filepath.EvalSymlinks(dir)
-	return &tree{root}, err
+	return &tree{root: root, msize: msize, anew: anew, numbers: make(map[uint64]uint64), next: rand.Uint64() >> 1}, err
 }
 
 func (t *tree) server() *srv9p.Server {
 	return &srv9p.Server{
-		Msize:  128<<10 + plan9.IOHDRSZ,
+		Msize:  t.msize,
 		Attach: t.attach, Walk: t.walk, Open: t.open, Create: t.create, Remove: t.remove,
 		Read: t.read, Write: t.write, Stat: t.stat, Wstat: t.wstat, Sync: t.sync, Clunk: t.clunk,
 	}
+}
+
+// number returns the qid path of an inode.
+func (t *tree) number(ino uint64) uint64 {
+	if !t.anew {
+		return ino
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.numbers[ino] == 0 {
+		t.next++
+		t.numbers[ino] = t.next
+	}
+	return t.numbers[ino]
 }
 
 func nodeOf(f *srv9p.Fid) *node { return f.Aux().(*node) }
@@ -67,7 +88,7 @@ func (n *node) path() (string, error) {
 // self is a name of the file that the kernel resolves to the file itself.
 func (n *node) self() string { return fmt.Sprintf("/proc/self/fd/%d", n.fd) }
 
-func (n *node) dir() (*plan9.Dir, error) {
+func (t *tree) dir(n *node) (*plan9.Dir, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(n.fd, &st); err != nil {
 		return nil, err
@@ -76,13 +97,13 @@ func (n *node) dir() (*plan9.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dirOf(filepath.Base(p), &st)
+	return t.dirOf(filepath.Base(p), &st)
 }
 
 // dirOf is a file's stat in 9P's words.
-func dirOf(name string, st *unix.Stat_t) (*plan9.Dir, error) {
+func (t *tree) dirOf(name string, st *unix.Stat_t) (*plan9.Dir, error) {
 	d := &plan9.Dir{
-		Qid:  plan9.Qid{Path: st.Ino, Vers: uint32(st.Mtim.Nano())},
+		Qid:  plan9.Qid{Path: t.number(st.Ino), Vers: uint32(st.Mtim.Nano())},
 		Mode: plan9.Perm(st.Mode & 0o777), Atime: uint32(st.Atim.Sec), Mtime: uint32(st.Mtim.Sec),
 		Length: uint64(st.Size), Name: name, Uid: fmt.Sprint(st.Uid), Gid: fmt.Sprint(st.Gid), Muid: fmt.Sprint(st.Uid),
 	}
@@ -112,7 +133,7 @@ func (t *tree) step(n *node, name string) (*node, plan9.Qid, error) {
 		return nil, plan9.Qid{}, err
 	}
 	child := &node{fd: fd}
-	d, err := child.dir()
+	d, err := t.dir(child)
 	if err != nil {
 		unix.Close(fd)
 		return nil, plan9.Qid{}, err
@@ -127,7 +148,7 @@ func (t *tree) attach(_ context.Context, fid, _ *srv9p.Fid, _, _ string) (plan9.
 	}
 	n := &node{fd: fd}
 	fid.SetAux(n)
-	d, err := n.dir()
+	d, err := t.dir(n)
 	if err != nil {
 		return plan9.Qid{}, err
 	}
@@ -182,7 +203,7 @@ func (t *tree) clunk(fid *srv9p.Fid) {
 
 func (t *tree) stat(_ context.Context, fid *srv9p.Fid) (*plan9.Dir, error) {
 	n := nodeOf(fid)
-	d, err := n.dir()
+	d, err := t.dir(n)
 	if err != nil {
 		return nil, err
 	}

@@ -64,8 +64,14 @@ func Diod(t testing.TB, network, dir string) *Server {
 // Srv9pd starts tests/cmd/srv9pd, a server made with 9fans.net/go's srv9p, which speaks 9P2000.
 func Srv9pd(t testing.TB, network, dir string) *Server {
 	t.Helper()
+	return Srv9pdWith(t, network, dir, func() []string { return nil })
+}
+
+// Srv9pdWith is Srv9pd with flags, which it asks for at each start.
+func Srv9pdWith(t testing.TB, network, dir string, flags func() []string) *Server {
+	t.Helper()
 	s := newServer(t, "srv9pd", network, dir)
-	s.command = func() *exec.Cmd { return exec.Command(Bin("srv9pd"), network, s.address, dir) }
+	s.command = func() *exec.Cmd { return exec.Command(Bin("srv9pd"), append(flags(), network, s.address, dir)...) }
 	s.Start()
 	return s
 }
