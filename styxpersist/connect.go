@@ -123,7 +123,8 @@ func (s *session) handshake(conn lib9p.Transport) (*server, error) {
 	srv := newServer(s, conn, s.link.gens)
 	s.spawn(func() {
 		err := s.fromServer(srv)
-		if endedByPeer(err) {
+		srv.stopWrites()
+		if srv.fences(err) {
 			s.mu.Lock()
 			s.ended(srv, true)
 			s.mu.Unlock()

@@ -34,6 +34,13 @@ func endedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || isReset(err)
 }
 
+// fences reports whether srv's end, which reading tells as err, is a fence. A connection that is broken on this side has an end
+// of file behind the error, but it is this kernel's own; and of the reader and the writer it tells the error to one only.
+// No write may be under way for long.
+func (srv *server) fences(err error) bool {
+	return endedByPeer(err) && !isBroken(srv.lastWriteErr())
+}
+
 // refusedByHost reports whether a dial failed because nobody serves the address.
 func refusedByHost(err error) bool {
 	return isRefused(err) || errors.Is(err, fs.ErrNotExist)
@@ -144,12 +151,15 @@ func (s *session) drain(srv *server, back <-chan struct{}) {
 
 // readOut reads what comes from srv after err to its end, and sees whether that is a fence.
 func (s *session) readOut(srv *server, err error) {
+	if isBroken(err) {
+		return
+	}
 	if !endedByPeer(err) {
 		if _, err = io.Copy(io.Discard, srv.conn); err == nil {
 			err = io.EOF
 		}
 	}
-	if endedByPeer(err) {
+	if srv.fences(err) {
 		s.mu.Lock()
 		s.ended(srv, true)
 		s.mu.Unlock()

@@ -20,7 +20,7 @@ func (s *session) lose(srv *server) {
 	if s.hangs++; srv.cause != errHung {
 		s.hangs = 0
 	}
-	if endedByPeer(srv.lastWriteErr()) {
+	if endedByPeer(srv.lastWriteErr()) && !isBroken(srv.cause) {
 		s.ended(srv, true)
 	}
 	s.absence = s.counters.begin()

@@ -173,11 +173,16 @@ func (srv *server) giveUp(cause error) {
 	srv.givenUp.Do(func() {
 		srv.cause = cause
 		srv.cancel()
-		if c, ok := srv.conn.(interface{ SetWriteDeadline(time.Time) error }); !ok || c.SetWriteDeadline(time.Unix(1, 0)) != nil {
-			srv.conn.Close()
-		}
+		srv.stopWrites()
 		close(srv.gone)
 	})
+}
+
+// stopWrites has a write that is under way end at once, and fail those to come.
+func (srv *server) stopWrites() {
+	if c, ok := srv.conn.(interface{ SetWriteDeadline(time.Time) error }); !ok || c.SetWriteDeadline(time.Unix(1, 0)) != nil {
+		srv.conn.Close()
+	}
 }
 
 // call sends a request of the session's own and returns the answer. The error is a *lib9p.Error where

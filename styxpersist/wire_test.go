@@ -101,7 +101,11 @@ func (s *stream) read(b []byte) (int, error) {
 		case s.timed && !s.abandoned:
 			return 0, os.ErrDeadlineExceeded
 		case s.rerr != nil:
-			return 0, s.rerr
+			err := s.rerr
+			if _, ok := err.(syscall.Errno); ok {
+				s.rerr = io.EOF // a socket tells its error once
+			}
+			return 0, err
 		}
 		s.more.Wait()
 	}
