@@ -178,10 +178,14 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 		}
 	}
 	at, err := p.step(dir, h.name)
+	if err != nil {
+		return undecided, err
+	}
+	is, err := p.is(at, h.n)
 	switch {
 	case err != nil:
 		return undecided, err
-	case !at.ok || !sameFile(at.qid, p.qid(h.n)):
+	case !is:
 		return asItIs, nil
 	case h.gen != 0 && !p.fenced && !h.links:
 		return p.again()

@@ -112,3 +112,24 @@ func TestListUnknown(t *testing.T) {
 	}
 	says(t, c.dir, s.addr, "no process of yours serves it")
 }
+
+// A mount can be ended while its server is away, and nothing waits for that.
+func TestTerminatedAway(t *testing.T) {
+	s := serve(t)
+	c := start(t, "-f", "-p", s.addr, t.TempDir())
+	c.mounted(t)
+	f, err := os.Open(filepath.Join(c.dir, "file"))
+	must(t, err)
+	defer f.Close()
+	s.stop()
+	says(t, c.dir, "away since")
+	must(t, c.Process.Signal(syscall.SIGTERM))
+	c.succeeds(t)
+	if _, ok, _ := mount.At(c.dir); ok {
+		t.Error("it is still mounted")
+	}
+	if got := listed(t, c.dir); len(got) > 0 {
+		t.Errorf("it is listed: %q", got)
+	}
+	s.start(t)
+}
