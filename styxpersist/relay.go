@@ -147,7 +147,13 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		return nil, fmt.Errorf("server sent %d bytes, more than the msize of %d", f.Size(), srv.msize)
 	}
 	r := srv.outstanding(f.Tag())
+	if r == nil && f.Tag() == lib9p.NoTag && f.Type() == s.errorType() {
+		r = srv.only() // some servers answer so what they cannot read
+	}
 	if r == nil {
+		if f.Type() == lib9p.TypeRversion || f.Type() == lib9p.TypeRauth {
+			return nil, fmt.Errorf("server sent %s out of place", lib9p.TypeName(f.Type()))
+		}
 		srv.unknown++
 		if srv.unknown == 1 {
 			s.log.Warn("server answers what nobody asked", "type", lib9p.TypeName(f.Type()), "tag", f.Tag())

@@ -103,6 +103,21 @@ func (srv *server) outstanding(stag uint16) *request {
 	return srv.tags[stag]
 }
 
+// only returns the one request that has no answer, or nil where there is none or are more.
+func (srv *server) only() *request {
+	var one *request
+	for _, r := range srv.tags {
+		switch {
+		case r == nil:
+		case one != nil:
+			return nil
+		default:
+			one = r
+		}
+	}
+	return one
+}
+
 func (srv *server) freeTag(r *request) {
 	switch {
 	case srv.version == r:
