@@ -163,6 +163,11 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		}
 		return nil, nil
 	}
+	if r.own != nil {
+		if err := s.checkOwn(r, f); err != nil {
+			return nil, err
+		}
+	}
 	if srv.nums != nil {
 		s.translate(srv.nums, r, f)
 		r.translated = r.own != nil

@@ -258,3 +258,19 @@ func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg,
 	}
 	return m, nil
 }
+
+// checkOwn returns what makes f no answer to r, a request of the session's own. It is the connection that is no good then, and not
+// what was asked about: r has no answer.
+func (s *session) checkOwn(r *request, f lib9p.Frame) error {
+	typ := f.Type()
+	if r.typ == lib9p.TypeTversion {
+		return nil // no dialect is agreed on; negotiate looks
+	}
+	if typ != r.typ+1 && typ != s.errorType() {
+		return fmt.Errorf("server answered %s with %s", lib9p.TypeName(r.typ), lib9p.TypeName(typ))
+	}
+	if err := f.Validate(s.d); err != nil {
+		return fmt.Errorf("server sent a malformed message: %w", err)
+	}
+	return nil
+}

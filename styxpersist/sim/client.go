@@ -95,6 +95,8 @@ type op struct {
 	flush   *op // that flushes it
 	old     *op // that it flushes
 	execs   []exec
+	pieces  []piece // of a Twrite that went in several
+	count   int     // of Rwrite
 	sent    []*sconn
 	changes int // of the world when it was issued
 }
@@ -144,6 +146,8 @@ func keyOf(d lib9p.Dialect, f lib9p.Frame, rclose bool) string {
 		b.PutU32(second, 0)
 	}
 	switch b.Type() {
+	case lib9p.TypeTread, lib9p.TypeTreaddir: // what is read may be cut to what fits
+		b.PutU32(lib9p.OffCount, 0)
 	case lib9p.TypeTopen:
 		b[lib9p.OffFid+4] &^= plan9.ORCLOSE
 	case lib9p.TypeTcreate:

@@ -61,7 +61,7 @@ func (o *op) extent(size int) (from, to int) {
 		if o.late {
 			return 0, 0 // at the end, wherever that was
 		}
-		return int(m.Offset), min(int(m.Offset)+len(m.Data), size)
+		return int(m.Offset), min(int(m.Offset)+o.count, size)
 	case *lib9p.Tsetattr:
 		return int(m.Size), size
 	case *lib9p.Twstat:

@@ -21,7 +21,12 @@ func (c *sconn) do(r *sreq) (lib9p.Msg, bool, *sfid) {
 	case *lib9p.Tversion:
 		c.fids = make(map[uint32]*sfid)
 		c.version = true
-		return &lib9p.Rversion{Msize: min(m.Msize, w.msize), Version: c.d.String()}, false, nil
+		msize := min(m.Msize, w.msize)
+		if w.pieces && c.gen > 1 {
+			c.unit = [...]uint32{0, 5, 8, 16}[w.luck.IntN(4)]
+			msize = min(msize, [...]uint32{512, 600, 8192}[w.luck.IntN(3)])
+		}
+		return &lib9p.Rversion{Msize: msize, Version: c.d.String()}, false, nil
 	case *lib9p.Tflush:
 		return &lib9p.Rflush{}, false, nil
 	case *lib9p.Tattach:
@@ -210,7 +215,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		}
 		f.open, f.flags = true, uint32(m.Mode)
 		n.opens++
-		return &lib9p.Ropen{Qid: n.qid()}, eff
+		return &lib9p.Ropen{Qid: n.qid(), Iounit: c.unit}, eff
 	case *lib9p.Tcreate:
 		switch {
 		case !n.isDir():
@@ -235,7 +240,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		f.via = w.tree.put(w.now, n, m.Name, child)
 		f.node, f.open, f.flags = child, true, uint32(m.Mode)
 		child.opens++
-		return &lib9p.Rcreate{Qid: child.qid()}, true
+		return &lib9p.Rcreate{Qid: child.qid(), Iounit: c.unit}, true
 	case *lib9p.Tstat:
 		return &lib9p.Rstat{Stat: statOf(c.d, f.name(), n)}, false
 	case *lib9p.Twstat:
@@ -304,7 +309,7 @@ func (c *sconn) readDir(f *sfid, m *lib9p.Tread) (lib9p.Msg, bool) {
 	}
 	var data []byte
 	for len(f.list) > 0 {
-		st := statOf(c.d, f.list[0].e.name, f.list[0].e.node)
+		st := statOf(c.d, f.list[0].name, f.list[0].e.node)
 		b, err := lib9p.AppendStat(nil, c.d, &st)
 		if err != nil || len(data)+len(b) > int(m.Count) {
 			break

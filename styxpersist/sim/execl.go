@@ -197,7 +197,7 @@ func (c *sconn) lopen(r *sreq, f *sfid, flags uint32) (lib9p.Msg, bool) {
 	}
 	f.open, f.flags = true, flags
 	n.opens++
-	return &lib9p.Rlopen{Qid: n.qid()}, eff
+	return &lib9p.Rlopen{Qid: n.qid(), Iounit: c.unit}, eff
 }
 
 func (c *sconn) lcreate(r *sreq, f *sfid, m *lib9p.Tlcreate) (lib9p.Msg, bool) {
@@ -224,7 +224,7 @@ func (c *sconn) lcreate(r *sreq, f *sfid, m *lib9p.Tlcreate) (lib9p.Msg, bool) {
 		reply, eff := c.lopen(r, &s, m.Flags)
 		if lib9p.ErrorOf(reply) == nil {
 			*f = s
-			reply = &lib9p.Rlcreate{Qid: e.node.qid()}
+			reply = &lib9p.Rlcreate{Qid: e.node.qid(), Iounit: c.unit}
 		}
 		return reply, eff
 	}
@@ -232,7 +232,7 @@ func (c *sconn) lcreate(r *sreq, f *sfid, m *lib9p.Tlcreate) (lib9p.Msg, bool) {
 	f.via = w.tree.put(w.now, n, m.Name, child)
 	f.node, f.open, f.flags = child, true, m.Flags
 	child.opens++
-	return &lib9p.Rlcreate{Qid: child.qid()}, true
+	return &lib9p.Rlcreate{Qid: child.qid(), Iounit: c.unit}, true
 }
 
 // makeL makes a name in the directory f, where it can be made.

@@ -5,6 +5,7 @@ package sim
 import (
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -47,7 +48,12 @@ func (w *world) crash(r *rand.Rand) {
 
 // die ends one connection, in one of the ways in which connections end.
 func (w *world) die(c *sconn, r *rand.Rand) {
-	if r.IntN(3) > 0 {
+	switch r.IntN(9) {
+	case 0, 1, 2:
+	case 3:
+		w.babble(c)
+		return
+	default:
 		w.dieLoud(c, r)
 		return
 	}
@@ -65,6 +71,32 @@ func (w *world) die(c *sconn, r *rand.Rand) {
 	c.unsaid = nil
 	c.sess.deaths++
 	w.trace(evFault, c.sess, c.gen, nil, nil).text = text
+}
+
+// own reports whether p, which came on c, is certainly styxpersist's own.
+func (c *sconn) own(p *sreq) bool {
+	if p.op != nil || mutates(p.msg) || p.tag == lib9p.NoTag || p.frame.Type() == lib9p.TypeTflush {
+		return false
+	}
+	key := keyOf(c.d, p.frame, false)
+	return !slices.ContainsFunc(c.sess.open(), func(o *op) bool { return o.key == key })
+}
+
+// babble has the server say what is no message. It knows nothing of that, and works on until the session hangs up.
+func (w *world) babble(c *sconn) {
+	if c.insane {
+		return
+	}
+	c.insane = true
+	c.sess.deaths++
+	w.trace(evFault, c.sess, c.gen, nil, nil).text = "speaks nonsense"
+	for _, p := range c.pending {
+		if c.own(p) {
+			c.c.put([]byte{7, 0, 0, 0, 255, byte(p.tag), byte(p.tag >> 8)}) // an answer to styxpersist itself
+			return
+		}
+	}
+	c.c.put([]byte{3, 0, 0, 0})
 }
 
 // timedOut tells the session that the connection is no more.
@@ -111,8 +143,11 @@ func (w *world) dieLoud(c *sconn, r *rand.Rand) {
 func (w *world) hungUp(c *sconn) {
 	w.trace(evFault, c.sess, c.gen, nil, nil).text = "is closed by styxpersist"
 	c.dead = true
-	c.sess.deaths++
-	if c.c.isClosed() {
+	if !c.insane {
+		c.sess.deaths++
+	}
+	stays := c.insane && c.gen%3 == 0 // it does not end its side
+	if c.c.isClosed() || stays {
 		c.lateAt, c.lateUntil = 1, time.Now().Add(2*time.Second)
 		return
 	}

@@ -29,6 +29,9 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		if x == nil {
 			x = w.opened(o, m)
 		}
+		if x == nil {
+			x = o.pieced(m)
+		}
 		if x == nil && !w.local(o) {
 			w.fail("operation %d, %s, was answered with a success that the server has not given: %s", o.id, name, lib9p.Format(w.d, o.tag, m))
 			return
@@ -130,7 +133,7 @@ func goneSince(dir *inode, name string, since int) bool {
 
 // inDoubt reports whether o was sent on a connection that died.
 func (o *op) inDoubt() bool {
-	return slices.ContainsFunc(o.sent, func(c *sconn) bool { return c.dead })
+	return slices.ContainsFunc(o.sent, func(c *sconn) bool { return c.dead || c.insane })
 }
 
 // excused reports whether one of o's fids may have died.
@@ -204,7 +207,7 @@ func (w *world) judgeDoubt(o *op) {
 		return
 	}
 	for _, c := range o.sent {
-		if c.dead && !c.fenced {
+		if (c.dead || c.insane) && !c.fenced {
 			return
 		}
 	}

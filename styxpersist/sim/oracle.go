@@ -35,6 +35,11 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	if !changes || w.rewrites(c, r) {
 		return
 	}
+	if o, from := c.pieceOf(r); o != nil && w.pieces {
+		o.sent = append(o.sent, c)
+		r.op, r.from0, r.part = o, from, true
+		return
+	}
 	name := lib9p.TypeName(r.frame.Type())
 	_, repairs := r.repairs()
 	switch {
@@ -56,6 +61,9 @@ func (w *world) doubt(c *sconn, r *sreq) {
 		if o.key == key && !slices.Contains(o.sent, c) {
 			o.sent = append(o.sent, c)
 		}
+	}
+	if o, _ := c.pieceOf(r); o != nil {
+		o.sent = append(o.sent, c)
 	}
 }
 
@@ -119,7 +127,11 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 		return
 	}
 	o := r.op
-	o.execs = append(o.execs, x)
+	if r.part {
+		w.pieceDone(o, r, x)
+	} else {
+		o.execs = append(o.execs, x)
+	}
 	if lib9p.ErrorOf(reply) == nil {
 		w.checkLocks(c, o, s)
 	}
@@ -216,6 +228,7 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 	case *lib9p.Txattrcreate:
 		f.xmake = true
 	case *lib9p.Twrite:
+		o.count = int(m.(*lib9p.Rwrite).Count)
 		if f.xmake {
 			f.xdone += len(t.Data)
 		}

@@ -19,6 +19,7 @@ type quirks struct {
 	noAt         bool // .L: no Tunlinkat and no Trenameat, as Debian's diod
 	guarded      bool // a file's mode counts also for its owner
 	scarce       bool // for lack of descriptors a walk or an open fails now and then
+	pieces       bool // connections after the first have a smaller msize and iounit
 	visited      bool // somebody else changes the tree
 }
 
@@ -26,7 +27,7 @@ func drawQuirks(r *rand.Rand) quirks {
 	some := func(n int) bool { return r.IntN(n) == 0 }
 	return quirks{
 		partialMakes: some(2), shaky: some(2), tears: some(2), exclusive: some(4), noAt: some(6),
-		guarded: some(2), scarce: some(6), visited: some(6),
+		guarded: some(2), scarce: some(6), pieces: some(4), visited: some(6),
 	}
 }
 

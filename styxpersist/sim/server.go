@@ -25,10 +25,12 @@ type sconn struct {
 	unsaid  []*sreq // executed, not answered
 
 	version   bool
-	mute      bool // takes everything and does nothing
-	dead      bool // for the session; what is pending is executed late or never
-	fenced    bool // dead, and the session could know that nothing more is executed
-	lateAt    int  // while it is dead and not fenced: 1 while something may be executed
+	unit      uint32 // iounit of its files
+	mute      bool   // takes everything and does nothing
+	insane    bool   // it has spoken nonsense, upon which the session gives it up
+	dead      bool   // for the session; what is pending is executed late or never
+	fenced    bool   // dead, and the session could know that nothing more is executed
+	lateAt    int    // while it is dead and not fenced: 1 while something may be executed
 	lateFor   time.Duration
 	lateUntil time.Time // when nothing more is executed
 	timeout   time.Time // when the session learns that the connection is silent
@@ -64,6 +66,8 @@ type sreq struct {
 	canon  string
 	reply  []byte
 	makes  *sfid
+	from0  int // where in the data of op it begins, if it is a part
+	part   bool
 	from   *inode // its fid's file when it was executed
 	sorted bool
 }

@@ -164,7 +164,7 @@ func (t *tree) listed(dir *inode) []cookied {
 		h := fnv.New64a()
 		h.Write([]byte{byte(t.salt), byte(t.salt >> 8), byte(t.salt >> 16), byte(dir.path)})
 		h.Write([]byte(name))
-		l = append(l, cookied{h.Sum64()>>1 | 1, e})
+		l = append(l, cookied{h.Sum64()>>1 | 1, e, name})
 	}
 	slices.SortFunc(l, func(a, b cookied) int { return cmp.Compare(a.cookie, b.cookie) })
 	return l
@@ -173,6 +173,7 @@ func (t *tree) listed(dir *inode) []cookied {
 type cookied struct {
 	cookie uint64
 	e      *entry
+	name   string // then
 }
 
 // conflict returns the lock of another owner that stands against l.

@@ -170,10 +170,10 @@ func (w *world) settle() {
 		w.wait()
 		again = false
 		for _, s := range w.sessions {
-			s.hear()
 			for _, c := range s.conns {
 				c.arrive()
 			}
+			s.hear()
 			select {
 			case s.dialing = <-s.dials:
 			default:
@@ -367,7 +367,7 @@ func (w *world) finish(r *rand.Rand) {
 func (w *world) audit() {
 	for _, s := range w.sessions {
 		c := s.live
-		if w.err != nil || c == nil || c.dead || !s.connected() {
+		if w.err != nil || c == nil || c.dead || c.insane || !s.connected() {
 			continue
 		}
 		fids := make(map[uint32]bool)
