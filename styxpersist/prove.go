@@ -319,7 +319,11 @@ func (p *prober) moved(n, from *node, old string, to *node, name string, reply l
 	case err != nil:
 		return undecided, err
 	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
-		return verdict{again: true}, nil
+		a, err := p.lookup(from, old)
+		if err == nil && !(a.ok && sameFile(a.qid, q)) { // it was done between the two looks
+			return didIt(reply), nil
+		}
+		return verdict{again: true}, err
 	case atOld:
 		return p.again()
 	case atNew:

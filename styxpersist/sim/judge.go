@@ -45,6 +45,8 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		if o.late && o.effects() > 0 {
 			w.fail("operation %d, %s, was refused though it has been done", o.id, name)
 		}
+	case o.typ == lib9p.TypeTlcreate && w.exclusive && o.inDoubt() && !w.isUndecided(e):
+		o.outcome = refused // of the open that it became
 	case w.isUndecided(e) && !o.excused():
 		o.outcome = undecided
 		w.judgeDoubt(o)

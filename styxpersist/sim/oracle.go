@@ -35,7 +35,7 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	if !changes || w.rewrites(c, r) {
 		return
 	}
-	if o, from := c.pieceOf(r); o != nil && w.pieces {
+	if o, from := c.pieceOf(r, c.fits); o != nil && w.pieces {
 		o.sent = append(o.sent, c)
 		r.op, r.from0, r.part = o, from, true
 		return
@@ -62,7 +62,7 @@ func (w *world) doubt(c *sconn, r *sreq) {
 			o.sent = append(o.sent, c)
 		}
 	}
-	if o, _ := c.pieceOf(r); o != nil {
+	if o, _ := c.pieceOf(r, func(*op, *sreq) bool { return true }); o != nil {
 		o.sent = append(o.sent, c)
 	}
 }

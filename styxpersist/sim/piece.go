@@ -15,14 +15,14 @@ type piece struct {
 }
 
 // pieceOf returns the client's request of which r, a Twrite, is a part, and where the part begins.
-func (c *sconn) pieceOf(r *sreq) (*op, int) {
+func (c *sconn) pieceOf(r *sreq, fits func(*op, *sreq) bool) (*op, int) {
 	m, ok := r.msg.(*lib9p.Twrite)
 	if !ok {
 		return nil, 0
 	}
 	for _, o := range c.sess.open() {
 		t, ok := o.msg.(*lib9p.Twrite)
-		if !ok || o.fid.xmake || m.Offset < t.Offset || !c.fits(o, r) {
+		if !ok || o.fid.xmake || m.Offset < t.Offset || !fits(o, r) {
 			continue
 		}
 		from := int(m.Offset - t.Offset)
