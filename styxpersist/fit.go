@@ -1,6 +1,9 @@
 package styxpersist
 
-import "github.com/styxkit/styxkit/lib9p"
+import (
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
+)
 
 // A server may come back with a smaller msize than the client was told, and a file with a smaller iounit. The client goes on
 // as before. What it reads is cut to what fits, as servers may do; what it writes goes in pieces, one after the other, each
@@ -106,6 +109,9 @@ func (s *session) learnPiece(r *request, f lib9p.Frame, count uint32) lib9p.Fram
 	if whole && r.wrote < r.frame.U32(lib9p.OffCount) && r.srv != nil && r.srv == s.srv && !r.flushing {
 		s.sendNext(r)
 		return nil
+	}
+	if mutate.Has(mutate.PieceSum) {
+		r.wrote = count
 	}
 	f.PutU32(lib9p.OffBody, r.wrote)
 	s.finish(r)

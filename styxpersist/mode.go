@@ -8,6 +8,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A file can be created with a mode that forbids what its creator is doing with it: git writes objects of
@@ -100,7 +101,7 @@ func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 	s.mu.Lock()
 	old := n.mode
 	s.mu.Unlock()
-	if old == nil {
+	if old == nil || mutate.Has(mutate.KeepMode) {
 		return nil
 	}
 	if err := s.chmod(srv.ctx, srv, sfid, old.mode); err != nil {

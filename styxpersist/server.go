@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A server is one connection to the server, a generation.
@@ -263,7 +264,7 @@ func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg,
 // what was asked about: r has no answer.
 func (s *session) checkOwn(r *request, f lib9p.Frame) error {
 	typ := f.Type()
-	if r.typ == lib9p.TypeTversion {
+	if r.typ == lib9p.TypeTversion || mutate.Has(mutate.OwnDeaths) {
 		return nil // no dialect is agreed on; negotiate looks
 	}
 	if typ != r.typ+1 && typ != s.errorType() {

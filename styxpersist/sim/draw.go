@@ -5,6 +5,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"9fans.net/go/plan9"
 
@@ -262,7 +263,8 @@ func (g *drawing) write() *op {
 	if f == nil {
 		return nil
 	}
-	data := fmt.Appendf(nil, "<%d.%d%s>", g.s.num, g.s.w.id(), "................"[:g.r.IntN(16)])
+	id := g.s.w.id()
+	data := fmt.Appendf(nil, "<%d.%d%s", g.s.num, id, strings.Repeat(string(rune('A'+id%26)), g.r.IntN(17)))
 	return g.s.issue(&lib9p.Twrite{Fid: f.num, Offset: uint64(g.r.IntN(200)), Data: data}, f, nil, nil)
 }
 

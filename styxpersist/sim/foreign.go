@@ -60,7 +60,7 @@ func (w *world) intruded(m lib9p.Msg, dir, dir2 *inode, f *cfid) *op {
 		issued: w.now, replied: w.now, outcome: succeeded, execs: []exec{{at: w.now, eff: true}}}
 	w.ops = append(w.ops, o)
 	w.changes++
-	w.trace(evFault, nil, 0, nil, o).text = fmt.Sprintf("somebody else: %s in directory %d", lib9p.Format(lib9p.L, 0, m), dir.path)
+	w.trace(evFault, nil, 0, nil, o).text = fmt.Sprintf("somebody else: %s in directories %d, %d", lib9p.Format(lib9p.L, 0, m), dir.path, dir2.path)
 	return o
 }
 

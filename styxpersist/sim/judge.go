@@ -168,7 +168,7 @@ func (s *session) mayDie(f *cfid) bool {
 // lost reports whether the way through e is not as the session knows it.
 func (s *session) lost(e *entry) bool {
 	for ; e != nil; e = e.dir.up {
-		if e.gone != 0 || e.hazy || s.tangled(e) {
+		if e.gone != 0 || e.hazy || s.tangled(e) || s.displaced(e) {
 			return true
 		}
 		for _, n := range e.node.names { // of two names of one file the session may take one for the other
@@ -183,6 +183,17 @@ func (s *session) lost(e *entry) bool {
 		}
 	}
 	return false
+}
+
+// displaced reports whether the session has given e's name to a file that somebody else had moved to another
+// directory, where it got the name: the session thinks that it is here, over e.
+func (s *session) displaced(e *entry) bool {
+	return slices.ContainsFunc(s.w.ops, func(o *op) bool {
+		m, ok := o.msg.(*lib9p.Twstat)
+		return ok && o.s == s && m.Stat.Name != "" && o.outcome == succeeded && o.fid.via != nil &&
+			slices.ContainsFunc(e.past, func(p place) bool { return p.name == m.Stat.Name }) &&
+			slices.ContainsFunc(o.fid.via.moves, func(p *op) bool { return p == nil || p.s != s })
+	})
 }
 
 // tangled reports whether two requests that changed a name of e's were under way at once, one of them a rename: the

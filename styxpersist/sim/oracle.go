@@ -115,10 +115,10 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	if eff {
 		w.changes++
 	}
-	if r.op == nil || !mutates(r.op.msg) && r.op.typ != lib9p.TypeTclunk {
+	if r.op == nil || looks(r.op.msg) && r.op.typ != lib9p.TypeTclunk {
 		// What only looks is good for every request that asks the same.
 		for _, o := range c.sess.open() {
-			if o != r.op && (o.key == keyOf(w.d, r.frame, false) && !mutates(o.msg)) && (o.fid == nil || r.from == o.fid.node) {
+			if o != r.op && (o.key == keyOf(w.d, r.frame, false) && looks(o.msg)) && (o.fid == nil || r.from == o.fid.node) {
 				o.execs = append(o.execs, x)
 			}
 		}
@@ -158,6 +158,9 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 		}
 	}
 }
+
+// looks reports whether m changes nothing at the server that another fid could see.
+func looks(m lib9p.Msg) bool { return !mutates(m) || lib9p.TypeOf(m) == lib9p.TypeTxattrcreate }
 
 // overlap reports whether the later of two changes of one file could be undone by the earlier.
 func overlap(a, b *op) bool {

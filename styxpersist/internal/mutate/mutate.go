@@ -20,6 +20,14 @@ const (
 	DirOffset         // an open directory goes on at the old offset
 	Append            // writes to the end of a file are repeated
 	ReplyTwice        // what has been answered "possibly not completed" is sent again
+
+	// And these are not the original's, which has nothing that they could be defects of.
+
+	NoDrain   // an old connection that may do it still is taken for one that cannot
+	NoRelock  // locks are not taken back
+	PieceSum  // of a write that goes in pieces the last is counted
+	KeepMode  // a mode that was changed to open a file stays
+	OwnDeaths // nonsense as an answer to the session itself is taken for a refusal
 	last
 )
 
@@ -32,6 +40,7 @@ func All() []Defect {
 	return l
 }
 
-var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice"}
+var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice",
+	"NoDrain", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths"}
 
 func (d Defect) String() string { return names[d] }
