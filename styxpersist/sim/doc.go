@@ -7,7 +7,12 @@
 // slot out changes the others as little as can be: that is how a failing history is made smaller.
 //
 // The world moves only while styxpersist waits: between two steps every goroutine is blocked. A step does one thing: an
-// operation is sent, a request executed, a reply delivered, a dial answered, or time passes.
+// operation is sent, a request executed, a reply delivered, a dial answered, or time passes. With one processor the goroutines run
+// in the same order each time, and so a seed does the same to the last message.
+//
+// The server has quirks, as those have that there are: it lacks descriptors, insists on new files, knows no Tunlinkat,
+// counts a file's mode also for its owner, comes back with a smaller msize and iounit, speaks nonsense. Somebody
+// else may change the tree behind its clients' backs.
 //
 // The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
 // arrives at the server, on whichever connection, and keeps what each execution did. What the client is told
