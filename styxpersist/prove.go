@@ -319,11 +319,13 @@ func (p *prober) moved(n, from *node, old string, to *node, name string, reply l
 	case err != nil:
 		return undecided, err
 	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
-		a, err := p.lookup(from, old)
-		if err == nil && !(a.ok && sameFile(a.qid, q)) { // it was done between the two looks
-			return didIt(reply), nil
+		if a, err = p.lookup(from, old); err != nil {
+			return undecided, err
 		}
-		return verdict{again: true}, err
+		if still, err := p.is(a, n); err != nil || still {
+			return verdict{again: true}, err
+		}
+		return didIt(reply), nil // it was done between the two looks
 	case atOld:
 		return p.again()
 	case atNew:

@@ -17,7 +17,11 @@
 // The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
 // arrives at the server, on whichever connection, and keeps what each execution did. What the client is told
 // is held against that: no effect twice, no success without the effect, no error where something happened, no fid that
-// means another file, nothing said twice or after an Rflush, no doubt where things could be known.
+// means another file, nothing said twice or after an Rflush, no doubt where things could be known, nothing done in reliance
+// on a lock that the server does not hold. In the end each byte of each file must be from the last acknowledged write or from
+// one that was under way with it, each mode what it was, the table in order and empty, and nobody left running.
+//
+// That the oracle sees what it should is tried by putting defects back, one at a time: see internal/mutate.
 //
 // Nothing of the product imports this package.
 package sim
