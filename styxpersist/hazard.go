@@ -7,62 +7,86 @@ import (
 	"github.com/styxkit/styxkit/lib9p"
 )
 
-// A change of a file's content that is sent again, to the same place, does no harm by itself. But as long as the old connection
-// may do it still, it may do so after something newer, and undo that. So what is newer, and touches the
-// same bytes, is held until the old connection is drained.
+// A change of a file's content or attributes that is sent again does no harm by itself: it is absolute. But as long as the
+// old connection may do it still, it may do so after something newer, and undo that. So what is newer, and touches the
+// same bytes, or attributes, is held until the old connection is drained.
 
-// A hazard is a change of a file's bytes that an old connection may make still.
-type hazard struct {
-	srv  *server
-	seq  uint64 // the request's
-	qid  lib9p.Qid
-	from uint64
-	to   uint64 // the byte behind the last
+// A change is what a request does to a file, where it may be done twice.
+type change struct {
+	from  uint64 // the first byte
+	to    uint64 // the byte behind the last; 0 where no content changes
+	attrs bool   // mode, owner, times
 }
 
-// changes returns which bytes of which file r changes, by offset.
-func (s *session) changes(r *request) (n *node, from, to uint64) {
+func (c change) none() bool { return c.to == 0 && !c.attrs }
+
+// touches reports whether the order of c and d matters.
+func (c change) touches(d change) bool {
+	return c.from < d.to && d.from < c.to || c.attrs && d.attrs
+}
+
+// A hazard is a change that an old connection may make still.
+type hazard struct {
+	change
+	srv *server
+	seq uint64 // the request's
+	qid lib9p.Qid
+}
+
+var allBytes = change{to: math.MaxUint64}
+
+// changes returns what r changes, and of which file.
+func (s *session) changes(r *request) (n *node, c change) {
 	if r.fid == nil || r.fid.node == nil || r.fid.role != roleFile {
-		return nil, 0, 0
+		return nil, c
 	}
 	n = r.fid.node
 	switch r.typ {
 	case lib9p.TypeTwrite:
-		from = r.frame.U64(lib9p.OffOffset)
-		to = from + uint64(r.frame.U32(lib9p.OffCount))
-		if s.appends(r.fid) {
-			return nil, 0, 0 // a proof decides
+		if !s.appends(r.fid) { // there a proof decides
+			c.from = r.frame.U64(lib9p.OffOffset)
+			c.to = c.from + uint64(r.frame.U32(lib9p.OffCount))
 		}
-		return n, from, to
 	case lib9p.TypeTopen:
 		if s.truncates(uint32(r.frame[lib9p.OffFid+4])) {
-			return n, 0, math.MaxUint64
+			c = allBytes
 		}
 	case lib9p.TypeTlopen:
 		if s.truncates(r.frame.U32(lib9p.OffFid + 4)) {
-			return n, 0, math.MaxUint64
+			c = allBytes
 		}
 	case lib9p.TypeTlcreate:
 		m := r.msg(s.d).(*lib9p.Tlcreate)
-		if c := n.children[m.Name]; c != nil && s.truncates(m.Flags) {
-			return c, 0, math.MaxUint64
+		if old := n.children[m.Name]; old != nil && s.truncates(m.Flags) {
+			n, c = old, allBytes
 		}
 	case lib9p.TypeTsetattr:
-		if m := r.msg(s.d).(*lib9p.Tsetattr); m.Valid&lib9p.SetSize != 0 {
-			return n, 0, math.MaxUint64
+		m := r.msg(s.d).(*lib9p.Tsetattr)
+		if m.Valid&lib9p.SetSize != 0 {
+			c = allBytes
 		}
+		c.attrs = m.Valid&^lib9p.SetSize != 0
 	case lib9p.TypeTwstat:
-		if m := r.msg(s.d).(*lib9p.Twstat); m.Stat.Length != math.MaxUint64 {
-			return n, 0, math.MaxUint64
-		}
+		c = s.wstats(&r.msg(s.d).(*lib9p.Twstat).Stat)
 	}
-	return nil, 0, 0
+	return n, c
+}
+
+// wstats returns what a Twstat with st changes, but for the name.
+func (s *session) wstats(st *lib9p.Stat) (c change) {
+	if st.Length != math.MaxUint64 {
+		c = allBytes
+	}
+	none := lib9p.NullStat()
+	c.attrs = st.Mode != none.Mode || st.Atime != none.Atime || st.Mtime != none.Mtime || st.Uid != "" || st.Gid != "" ||
+		s.d == lib9p.U && (st.Nuid != none.Nuid || st.Ngid != none.Ngid)
+	return c
 }
 
 // endanger enters what srv, which is dead and not fenced, may do still for r.
 func (s *session) endanger(srv *server, r *request) {
-	if n, from, to := s.changes(r); n != nil {
-		s.hazards = append(s.hazards, hazard{srv, r.seq, n.qid, from, to})
+	if n, c := s.changes(r); !c.none() {
+		s.hazards = append(s.hazards, hazard{c, srv, r.seq, n.qid})
 	}
 }
 
@@ -71,12 +95,12 @@ func (s *session) held(r *request) bool {
 	if r.doubt || r.resent {
 		return false // it is older itself
 	}
-	n, from, to := s.changes(r)
-	if n == nil {
+	n, c := s.changes(r)
+	if c.none() {
 		return false
 	}
 	held := slices.ContainsFunc(s.hazards, func(h hazard) bool {
-		return h.seq != r.seq && sameFile(h.qid, n.qid) && from < h.to && h.from < to
+		return h.seq != r.seq && sameFile(h.qid, n.qid) && c.touches(h.change)
 	})
 	if held {
 		s.log.Debug("held: the old connection may undo it still", "type", lib9p.TypeName(r.typ), "path", n.String())
