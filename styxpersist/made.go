@@ -53,10 +53,16 @@ func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
 	}
 	a := reply.(*lib9p.Rgetattr)
 	device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
-	if (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device || !p.wasAbsent(dir, m.Name) {
+	other := (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device && a.Rdev != deviceNumber(m.Major, m.Minor)
+	if other || !p.wasAbsent(dir, m.Name) {
 		return undecided, nil
 	}
 	return didIt(&lib9p.Rmknod{Qid: found.qid}), nil
+}
+
+// deviceNumber is how Linux has major and minor in one number.
+func deviceNumber(major, minor uint32) uint64 {
+	return uint64(minor&0xff) | uint64(major&0xfff)<<8 | uint64(minor&^0xff)<<12 | uint64(major&^0xfff)<<32
 }
 
 func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {

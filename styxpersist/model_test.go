@@ -15,7 +15,7 @@ import (
 )
 
 // A model is the tree from which a server answers what the session asks of its own accord, so that a
-// script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [mtime=n] [gen=n] [target=x]" fill it.
+// script need not spell out every walk. Lines "tree path qid [len=n] [data=abc] [mode=0100644] [mtime=n] [gen=n] [target=x] [rdev=n]" fill it.
 type model struct {
 	files  map[string]*modelFile
 	manual []string // what messages contain that the script answers all the same
@@ -31,6 +31,7 @@ type modelFile struct {
 	gen    uint64 // 0: unknown
 	data   string
 	target string
+	rdev   uint64
 }
 
 // modelLine plays a line that begins with tree: "tree -" empties it.
@@ -77,6 +78,8 @@ func (p *play) modelLine(rest string) {
 			f.mtime = n
 		case "gen":
 			f.gen = n
+		case "rdev":
+			f.rdev = n
 		case "target":
 			f.target = value
 		default:
@@ -140,7 +143,7 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		return &lib9p.Rstat{Stat: st}
 	case *lib9p.Tgetattr:
 		f := mo.at(m.Fid)
-		a := &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1, Gen: f.gen}
+		a := &lib9p.Rgetattr{Valid: lib9p.GetBasic, Qid: f.qid, Mode: f.mode, Size: f.length, Nlink: 1, Gen: f.gen, Rdev: f.rdev}
 		a.Mtime.Sec = f.mtime
 		if f.gen > 0 {
 			a.Valid |= lib9p.GetGen
