@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ func TestAttributeBeingWritten(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, string, string) *lab.Server{"u9fs": lab.U9fs, "diod": lab.Diod} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := attrDir(t)
+			dir := lab.AttrDir(t)
 			file := filepath.Join(dir, "file")
 			must(t, os.WriteFile(file, nil, 0o666))
 			s := start(t, "unix", dir)
@@ -64,30 +63,6 @@ func TestAttributeBeingWritten(t *testing.T) {
 			}
 		})
 	}
-}
-
-// attrDir returns a directory whose files can have attributes of their user's.
-func attrDir(t *testing.T) string {
-	t.Helper()
-	for _, base := range []string{os.TempDir(), "/var/tmp", "."} {
-		dir, err := os.MkdirTemp(base, "styxattr")
-		if err != nil {
-			continue
-		}
-		t.Cleanup(func() { os.RemoveAll(dir) })
-		if dir, err = filepath.Abs(dir); err != nil {
-			continue
-		}
-		err = syscall.Setxattr(dir, attrName, []byte("x"), 0)
-		if err == nil {
-			return dir
-		}
-		if !errors.Is(err, syscall.ENOTSUP) {
-			t.Fatal(err)
-		}
-	}
-	t.Fatal("no directory here has user's extended attributes; run it with TMPDIR in one that has")
-	return ""
 }
 
 // attr returns the attribute of a file here, or nothing.
