@@ -140,8 +140,6 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		if s.wroteSome(r) {
 			return nil
 		}
-	case lib9p.TypeTopen, lib9p.TypeTlopen:
-		defer s.unhide(r.fid.node)
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
 		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq, s.namesMove())

@@ -168,6 +168,7 @@ func (s *session) finish(r *request) {
 	}
 	for _, f := range [...]*fid{r.fid, r.fid2} {
 		if f != nil {
+			s.unhide(f.node) // also one that was to be opened, and was not
 			s.leave(f, r)
 			f.unuse()
 		}

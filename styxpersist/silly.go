@@ -250,7 +250,7 @@ func (s *session) concealed(r *request, reply lib9p.Msg) {
 // conceal takes in that the file of h has its hidden name and no other.
 func (s *session) conceal(h *hiding) {
 	n := h.n
-	if n.hidden || n.gone {
+	if n.hidden {
 		return
 	}
 	s.moveTo(n, h.dir, h.as)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"9fans.net/go/plan9"
 
@@ -31,7 +32,16 @@ func (s *session) unhide(n *node) {
 	s.spawn(func() {
 		srv.window <- struct{}{}
 		defer func() { <-srv.window }()
-		err := s.removeHidden(srv, n)
+		pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
+		var err error
+		for range 4 {
+			if sleep(srv.ctx, pauses.pause()) != nil {
+				break
+			}
+			if err = s.removeHidden(srv, n); err == nil {
+				break
+			}
+		}
 		if err != nil && srv.ctx.Err() == nil {
 			s.log.Debug("a removed file stays under its hidden name", "path", n.String(), "err", err)
 		}

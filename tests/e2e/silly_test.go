@@ -3,11 +3,14 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/styxkit/styxkit/tests/internal/lab"
 )
@@ -148,5 +151,87 @@ func namesIn(t *testing.T, dir string) (names []string) {
 // left waits until a directory of the server's is empty.
 func left(t *testing.T, dir string) {
 	t.Helper()
-	lab.Until(t, lab.Patience, "nothing is left on the server", func() bool { return len(namesIn(t, dir)) == 0 })
+	var names []string
+	defer func() {
+		if len(names) > 0 {
+			t.Errorf("left on the server are %q", names)
+		}
+	}()
+	lab.Until(t, lab.Patience, "nothing is left on the server", func() bool {
+		names = namesIn(t, dir)
+		return len(names) == 0
+	})
+}
+
+// Programs make, remove and use scratch files all the time while the server is killed. None of them sees an error, nor anything
+// but what it has written, and nothing is left.
+func TestRemovedInAStorm(t *testing.T) {
+	for _, name := range []string{"u9fs", "diod"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := lab.Kinds[name](t, "unix", t.TempDir())
+			m := lab.MountAt(t, s, "-p", "-o", "dialect=9p2000.L")
+			stop := make(chan struct{})
+			var all sync.WaitGroup
+			for i := range 4 {
+				all.Go(func() {
+					for n := 0; ; n++ {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if err := scratchOnce(filepath.Join(m.Dir, fmt.Sprint("scratch", i)), n); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			for range 15 {
+				time.Sleep(time.Duration(100+rand.IntN(200)) * time.Millisecond) // of work between two kills
+				s.Kill()
+				s.Start()
+			}
+			close(stop)
+			all.Wait()
+			left(t, s.Dir)
+		})
+	}
+}
+
+// scratchOnce makes a file, has it removed or replaced, and writes and reads it before and after.
+func scratchOnce(name string, n int) error {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text := fmt.Sprintf("%s %d", name, n)
+	if _, err := f.WriteAt([]byte(text[:5]), 0); err != nil {
+		return err
+	}
+	if n%2 == 1 {
+		if err := os.WriteFile(name+".new", nil, 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(name+".new", name); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		return err
+	}
+	if _, err := f.WriteAt([]byte(text[5:]), 5); err != nil {
+		return err
+	}
+	b := make([]byte, len(text)+1)
+	if k, err := f.ReadAt(b, 0); string(b[:k]) != text {
+		return fmt.Errorf("%s holds %q, %v", text, b[:k], err)
+	}
+	fi, err := f.Stat()
+	if err == nil && fi.Size() != int64(len(text)) {
+		err = fmt.Errorf("%s has %d bytes", text, fi.Size())
+	}
+	return err
 }
