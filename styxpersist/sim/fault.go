@@ -41,6 +41,9 @@ func (w *world) crash(r *rand.Rand) {
 			}
 		}
 	}
+	if w.renumbers {
+		w.tree.epoch++
+	}
 	if w.shaky {
 		w.tree.salt++
 	}

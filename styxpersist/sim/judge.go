@@ -22,6 +22,7 @@ func (w *world) isUndecided(e *lib9p.Error) bool {
 func (w *world) judge(o *op, m lib9p.Msg) {
 	name := lib9p.TypeName(o.typ)
 	e := lib9p.ErrorOf(m)
+	o.s.numbers(o, m)
 	switch {
 	case e == nil:
 		o.outcome = succeeded
@@ -42,7 +43,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		w.fail("operation %d, Tclunk, was refused with %v", o.id, e)
 	case o.saying(m) != nil:
 		o.outcome = refused
-		if o.late && o.effects() > 0 {
+		if o.late && o.effects() > 0 && !w.meddled(o, o.execs[0].at) {
 			w.fail("operation %d, %s, was refused though it has been done", o.id, name)
 		}
 	case o.typ == lib9p.TypeTlcreate && w.exclusive && o.inDoubt() && !w.isUndecided(e):
@@ -54,7 +55,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		o.outcome = refused
 		if w.isUndecided(e) {
 			o.outcome = undecided
-		} else if o.late && o.effects() > 0 && o.typ != lib9p.TypeTwrite {
+		} else if o.late && o.effects() > 0 && o.typ != lib9p.TypeTwrite && !w.meddled(o, o.execs[0].at) {
 			w.fail("operation %d, %s, was refused with %v though it has been done", o.id, name, e)
 		}
 		if o.fid != nil {
@@ -162,7 +163,7 @@ func (s *session) mayDie(f *cfid) bool {
 	if f.node != nil && f.node.excl {
 		return true
 	}
-	return s.lost(f.via)
+	return s.w.tree.epoch > 0 || s.lost(f.via) // of a file with another qid it needs evidence that it is the same
 }
 
 // lost reports whether the way through e is not as the session knows it.
@@ -224,7 +225,7 @@ func (w *world) judgeDoubt(o *op) {
 			return
 		}
 	}
-	if !w.disturbed(o) && !w.crowded(o) && w.provable(o) {
+	if w.tree.epoch == 0 && !w.disturbed(o) && !w.crowded(o) && w.provable(o) {
 		w.fail("operation %d, %s, was called undecided though it could be known (executed: %d)", o.id, name, o.effects())
 	}
 }

@@ -60,8 +60,8 @@ func (w *world) checkLocks(c *sconn, o *op, s *sfid) {
 		return
 	}
 	for _, p := range o.s.tags {
-		if p.fid == o.fid && p.typ == lib9p.TypeTlock {
-			return
+		if p.fid == o.fid && p.typ == lib9p.TypeTlock || p != o && p.key == o.key {
+			return // a lock is on its way, or it may be another's request
 		}
 	}
 	for _, l := range o.fid.locks {

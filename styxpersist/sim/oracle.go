@@ -108,6 +108,7 @@ func (w *world) moved(e *entry, o *op) { e.moves = append(e.moves, o) }
 
 // executed takes in what the server has done.
 func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) {
+	timeless(reply)
 	x := exec{at: w.now, reply: reply, eff: eff, c: c}
 	if s != nil {
 		x.node, x.via = s.node, s.via

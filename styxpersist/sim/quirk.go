@@ -8,6 +8,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist"
 )
 
 // Quirks are what servers do differently. A history's server has some.
@@ -20,6 +21,7 @@ type quirks struct {
 	guarded      bool // a file's mode counts also for its owner
 	scarce       bool // for lack of descriptors a walk or an open fails now and then
 	pieces       bool // connections after the first have a smaller msize and iounit
+	renumbers    bool // when it starts it gives its files other qids
 	visited      bool // somebody else changes the tree
 }
 
@@ -27,7 +29,7 @@ func drawQuirks(r *rand.Rand) quirks {
 	some := func(n int) bool { return r.IntN(n) == 0 }
 	return quirks{
 		partialMakes: some(2), shaky: some(2), tears: some(2), exclusive: some(4), noAt: some(6),
-		guarded: some(2), scarce: some(6), pieces: some(4), visited: some(6),
+		guarded: some(2), scarce: some(6), pieces: some(4), visited: some(6), renumbers: some(8),
 	}
 }
 
@@ -114,4 +116,12 @@ func (w *world) insists(c *sconn, r *sreq) bool {
 		}
 	}
 	return false
+}
+
+// policy is for servers that give their files other qids: where several change the tree a name says little.
+func (w *world) policy() styxpersist.QidPolicy {
+	if w.renumbers && !w.visited && !w.pair {
+		return styxpersist.QidsName
+	}
+	return styxpersist.QidsAuto
 }

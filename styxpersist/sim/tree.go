@@ -15,13 +15,15 @@ import (
 
 // A tree is the server's files. It outlives every crash.
 type tree struct {
-	root *inode
-	last uint64 // qid.path given last
-	salt uint64 // what directory cookies are made from
+	root  *inode
+	last  uint64 // qid.path given last
+	epoch uint64 // how often the files have been numbered anew
+	salt  uint64 // what directory cookies are made from
 }
 
 // An inode is a file, known by its path for ever.
 type inode struct {
+	tree    *tree
 	path    uint64
 	version uint32
 	mode    uint32 // as Linux has it, with the type
@@ -79,7 +81,7 @@ func newTree() *tree {
 
 func (t *tree) newInode(mode uint32) *inode {
 	t.last++
-	n := &inode{path: t.last, mode: mode, links: 1}
+	n := &inode{tree: t, path: t.last, mode: mode, links: 1}
 	if mode&lib9p.ModeFmt == lib9p.ModeDir {
 		n.entries = make(map[string]*entry)
 	}
@@ -91,7 +93,7 @@ func (n *inode) isDir() bool { return n.entries != nil }
 func (n *inode) isRegular() bool { return n.mode&lib9p.ModeFmt == lib9p.ModeRegular }
 
 func (n *inode) qid() lib9p.Qid {
-	q := lib9p.Qid{Path: n.path, Vers: n.version}
+	q := lib9p.Qid{Path: n.path | n.tree.epoch<<epochShift, Vers: n.version}
 	if n.isDir() {
 		q.Type |= plan9.QTDIR
 	}

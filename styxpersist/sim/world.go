@@ -45,6 +45,7 @@ type world struct {
 
 	quirks
 	luck     *rand.Rand // what happens to a request when it is executed
+	pair     bool       // two clients
 	stranger *session   // whose the changes of somebody else are
 }
 
@@ -87,7 +88,7 @@ func (h History) run(wait func()) *world {
 	}
 	w.furnish(r)
 	n := 1
-	if r.IntN(3) == 0 {
+	if w.pair = r.IntN(3) == 0; w.pair {
 		n = 2
 	}
 	for i := range n {
@@ -149,7 +150,7 @@ func (w *world) begin(i int) {
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
 	var cfg styxpersist.Config
-	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter})
+	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter, Qids: w.policy()})
 	go func() { s.served <- styxpersist.Serve(context.Background(), s.client, cfg) }()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)
