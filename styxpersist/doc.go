@@ -11,7 +11,8 @@
 // (reads, writes at an offset, opens, walks), and are. The others are looked into: a rename has
 // been done if the file is found by its new name; a directory that is not there was not made. What
 // stays in doubt is answered with the error "operation possibly not completed" (EIO in 9P2000.L) and is never
-// sent again. A fid comes back only as the same file, known by its qid; one that cannot is dead, it alone, and says so.
+// sent again. A fid comes back only as the same file, known by its qid or, where a server numbers its files anew, as [QidPolicy]
+// has it; one that cannot is dead, it alone, and says so.
 //
 // # Who runs
 //

@@ -1,7 +1,6 @@
 package styxpersist
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -164,18 +163,6 @@ func (s *session) survey(srv *server, policy QidPolicy, all []*sight) *numbering
 	return nb
 }
 
-// adoptAll takes what was found for the files on the way to g's, each if it is of the same type.
-func (nb *numbering) adoptAll(g *sight) bool {
-	for i, n := range g.chain {
-		_, strange := nb.strange[n]
-		switch p := g.qids[i].Path; {
-		case !sameType(n.qid, g.qids[i]), strange && !nb.adopt(n, p), !strange && nb.path(p) != n.qid.Path:
-			return false
-		}
-	}
-	return true
-}
-
 // unchanged reports whether all have the qids that the client knows.
 func (s *session) unchanged(all []*sight) bool {
 	for _, g := range all {
@@ -216,7 +203,7 @@ func (s *session) evidence(all []*sight) string {
 	if shown || only && !known {
 		return ""
 	}
-	return "no attributes are known"
+	return "no attributes show it"
 }
 
 func sameType(a, b lib9p.Qid) bool { return (a.Type^b.Type)&identityBits == 0 }
@@ -255,65 +242,6 @@ func (s *session) look(srv *server, g *sight) {
 		srv.drop(sfid)
 	}
 	g.qids, g.err = qids, err
-}
-
-// adoptLate takes what qids, the client's, lead to for the file that w wants, which had no place in the numbering so far.
-func (s *session) adoptLate(srv *server, sfid uint32, w *wayTo, qids []lib9p.Qid) error {
-	s.mu.Lock()
-	g := &sight{n: w.node, known: s.remembered(w.node)}
-	nb := srv.nums
-	if nb == nil || s.doubtfulNames()[w.node] {
-		s.mu.Unlock()
-		return errReplaced
-	}
-	_, strange := nb.strange[w.node]
-	s.mu.Unlock()
-	if !strange {
-		return errReplaced
-	}
-	if g.known != (look{}) {
-		var err error
-		if g.found, err = s.lookOf(srv, sfid); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for p := w.node; p != nil; p = p.parent {
-		g.chain = append([]*node{p}, g.chain...)
-	}
-	names, ok := w.node.path()
-	last := qids[len(qids)-1]
-	if !ok || !slices.Equal(names, w.names) || s.link.cfg.Qids != QidsName && g.known.contradicts(g.found, isDir(last)) {
-		return errReplaced
-	}
-	for _, f := range s.fids { // the client knows it as another file
-		if f.node != nil && f.node != w.node && sameFile(f.node.qid, last) {
-			return errReplaced
-		}
-	}
-	for _, q := range qids {
-		q.Path = nb.raw(q.Path)
-		g.qids = append(g.qids, q)
-	}
-	if !nb.adoptAll(g) {
-		return errReplaced
-	}
-	return nil
-}
-
-// judgeRoot returns what is wrong with the tree that was attached for r. The mutex is held.
-func (s *session) judgeRoot(srv *server, r *root, w *rootWay) error {
-	switch {
-	case r.top == nil || sameFile(srv.nums.see(w.qid), r.top.qid):
-		return nil
-	case srv.nums != nil && sameType(r.top.qid, w.qid):
-		if _, strange := srv.nums.strange[r.top]; strange && srv.nums.adopt(r.top, w.qid.Path) {
-			return nil
-		}
-	}
-	srv.discard(w.sfid)
-	return errReplaced
 }
 
 // eachNode calls fn for every file that the session knows.
