@@ -67,11 +67,12 @@ func TestNumberedAnew(t *testing.T) {
 	}
 }
 
-// A readerOf is a program that reads one file and writes another, in a directory that is its own.
+// A readerOf is a program that reads one file and writes two others, of which it has removed one.
 type readerOf struct {
 	t             *testing.T
 	dir           string
 	reads, writes *os.File
+	scratch       *os.File
 	ino           uint64
 	wrote         string
 }
@@ -87,6 +88,10 @@ func newReaderOf(t *testing.T, dir string) *readerOf {
 	p.writes, err = os.Create(filepath.Join(dir, "sub", "written"))
 	must(t, err)
 	t.Cleanup(func() { p.writes.Close() })
+	p.scratch, err = os.Create(filepath.Join(dir, "sub", "scratch"))
+	must(t, err)
+	t.Cleanup(func() { p.scratch.Close() })
+	must(t, os.Remove(p.scratch.Name()))
 	p.goesOn()
 	return p
 }
@@ -102,6 +107,8 @@ func (p *readerOf) goesOn() {
 	}
 	_, err = p.writes.WriteString("more ")
 	must(p.t, err)
+	_, err = p.scratch.WriteString("more ")
+	must(p.t, err)
 	p.wrote += "more "
 	if ino := inode(p.t, p.reads); ino != p.ino {
 		p.t.Errorf("the file was inode %x and is %x", p.ino, ino)
@@ -113,6 +120,11 @@ func (p *readerOf) goesOn() {
 func (p *readerOf) ends(served string) {
 	p.t.Helper()
 	must(p.t, p.writes.Close())
+	stillHolds(p.t, p.scratch, p.wrote)
+	must(p.t, p.scratch.Close())
+	lab.Until(p.t, lab.Patience, "the removed file is gone from the server", func() bool {
+		return len(namesIn(p.t, filepath.Join(served, "sub"))) == 2
+	})
 	holds(p.t, filepath.Join(served, "sub", "written"), p.wrote)
 }
 
