@@ -27,7 +27,7 @@ func (p *play) isOwn(f lib9p.Frame) (own, discards bool) {
 		return true, false
 	}
 	r := s.srv.outstanding(f.Tag())
-	return r != nil && r.own != nil, r != nil && r.discards
+	return r != nil && r.own != nil && !r.buried, r != nil && r.discards
 }
 
 // audit looks whether what the session believes fits together, and whether what it said was right.

@@ -19,6 +19,10 @@ func (s *session) noteFlush(r *request, f lib9p.Frame) bool {
 	if old != nil && (old == r || old.typ == lib9p.TypeTflush) {
 		old = nil
 	}
+	if s.srv != nil && s.srv.silent() {
+		s.flushBeside(r, old)
+		return false
+	}
 	if s.srv != nil && (old == nil || old.state == sent && old.srv == s.srv && s.srv.newTag(r)) {
 		oldtag := uint16(tagUnused)
 		if old != nil {

@@ -5,7 +5,9 @@ package styxpersist
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,7 +95,7 @@ func TestContextEndsStuckRemoval(t *testing.T) {
 }
 
 // says waits for a message at an end, and answers it with line.
-func says(t *testing.T, who *wire, line string) {
+func says(t *testing.T, who io.ReadWriter, line string) {
 	t.Helper()
 	if _, err := lib9p.NewReader(who, 1<<20).Next(); err != nil {
 		t.Fatal(err)
@@ -112,5 +114,56 @@ func ends(t *testing.T, done chan error, want error) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("Serve does not return")
+	}
+}
+
+// TestServerTakesNothing: a server on a real socket that is full is no reason not to hear the client, who hangs up, or cancels.
+func TestServerTakesNothing(t *testing.T) {
+	for _, after := range []string{"hang-up", "flush"} {
+		t.Run(after, func(t *testing.T) {
+			near, client := socketPair(t)
+			mine, server := socketPair(t)
+			defer client.Close()
+			defer server.Close()
+			redial := make(chan chan<- io.ReadWriteCloser)
+			done := make(chan error, 1)
+			go func() { done <- Serve(t.Context(), near, Config{Redial: redial}) }()
+			client.Write(packed(t, lib9p.L, "Tversion tag 65535 msize 1048576 version 9P2000.L"))
+			(<-redial) <- mine
+			says(t, server, "Rversion tag 65535 msize 1048576 version 9P2000.L")
+			in := lib9p.NewReader(client, 1<<20)
+			in.Next()
+			client.Write(packed(t, lib9p.L, `Tattach tag 1 fid 0 afid 4294967295 uname a aname "" nuname 0`))
+			says(t, server, "Rattach tag 0 qid (1 0 d)")
+			in.Next()
+			data := strings.Repeat("x", 1<<19)
+			for tag := range 100 { // 50 MiB: more than the sockets take, and than is held without a thought
+				client.Write(packed(t, lib9p.L, fmt.Sprintf("Twrite tag %d fid 0 offset 0 count %d data %s", tag+10, len(data), data)))
+			}
+			began := time.Now()
+			if after == "flush" {
+				client.Write(packed(t, lib9p.L, "Tflush tag 1 oldtag 10"))
+				client.Write(packed(t, lib9p.L, "Tflush tag 2 oldtag 109"))
+				for _, want := range []string{"Rlerror tag 10 ecode 5", "Rflush tag 1", "Rflush tag 2"} {
+					f, err := in.Next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					tag, m, _ := lib9p.Unpack(lib9p.L, f)
+					if got := lib9p.Format(lib9p.L, tag, m); got != want {
+						t.Errorf("client hears %s, not %s", got, want)
+					}
+				}
+			}
+			if d := time.Since(began); d > 2*time.Second {
+				t.Errorf("the flushes are answered after %v", d)
+			}
+			began = time.Now()
+			client.Close()
+			ends(t, done, nil)
+			if d := time.Since(began); d > 3*time.Second {
+				t.Errorf("the hang-up is seen after %v", d)
+			}
+		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 // has no answer is judged. It waits for the writers, so that it is known what was sent.
 func (s *session) lose(srv *server) {
 	s.gate.Lock()
+	writeErr := srv.lastWriteErr()
 	s.mu.Lock()
 	s.srv, s.fidsFollow = nil, false
 	srv.settled.Broadcast()
@@ -20,7 +21,7 @@ func (s *session) lose(srv *server) {
 	if s.hangs++; srv.cause != errHung {
 		s.hangs = 0
 	}
-	if endedByPeer(srv.lastWriteErr()) && !isBroken(srv.cause) {
+	if endedByPeer(writeErr) && !isBroken(srv.cause) {
 		s.ended(srv, true)
 	}
 	s.absence = s.counters.begin()
@@ -51,6 +52,7 @@ func (s *session) lose(srv *server) {
 	}
 	if srv.fenced {
 		srv.conn.Close()
+		s.liftHazards(srv)
 	} else {
 		s.zombies = append(s.zombies, srv)
 		back := s.absence.back

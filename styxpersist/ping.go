@@ -92,10 +92,16 @@ func (w *watch) look() {
 	}
 	w.s.mu.Lock()
 	awaited, oldest := w.srv.awaits()
-	pinging := w.srv.ping != nil
+	pinging := w.srv.ping != nil || w.srv.stuck.Load() // what cannot go is as good as a ping
+	if quiet := pinging && w.since != now; quiet != w.srv.quiet {
+		if w.srv.quiet = quiet; quiet && w.s.srv == w.srv {
+			w.s.flushAll(w.srv)
+		}
+	}
 	behind := pinging && oldest <= w.srv.pinged && !w.srv.mixed && w.srv.ordered >= evidence
 	patience := min(pingDead<<min(w.s.hangs, 4), pingSlow)
 	w.s.mu.Unlock()
+	w.s.tell(nil)
 	if !awaited && !pinging && w.srv.kept() && !jumped {
 		w.since = now // the kernel looks after it
 	}
@@ -156,5 +162,5 @@ func (srv *server) sendPing() {
 func (srv *server) pong() {
 	_, oldest := srv.awaits()
 	srv.mixed = srv.mixed || oldest <= srv.pinged
-	srv.ping = nil
+	srv.ping, srv.quiet = nil, false
 }

@@ -200,6 +200,10 @@ func (p *play) do(verb, rest string) {
 			p.fatalf("%v", err)
 		}
 		p.slept.Add(int64(d))
+	case "full":
+		p.here().conn.fill()
+	case "empty":
+		p.here().conn.empty()
 	case "stuck":
 		p.here().stick()
 	case "rpc":

@@ -77,22 +77,32 @@ func (b *burst) add(r *request, f lib9p.Frame) {
 	b.ends = append(b.ends, burstEnd{r, r.seq, len(b.run)})
 }
 
-// send writes a burst. What did not go as a whole was certainly not executed and waits for the next connection.
+// send writes a burst.
 func (s *session) send(b *burst) {
 	if len(b.run) == 0 {
 		return
 	}
-	n, err := b.srv.write(b.run)
-	if err != nil {
-		s.mu.Lock()
-		for _, e := range b.ends {
-			if e.end > n && e.r.seq == e.seq && e.r.state == sent && e.r.srv == b.srv {
-				e.r.state = queued
-			}
+	if !s.behind(b) {
+		switch n, err := b.srv.writeSome(b.run); {
+		case err == errStalled:
+			s.stall(b.rest(n))
+		case err != nil:
+			s.mu.Lock()
+			s.unsend(b, n)
+			s.mu.Unlock()
 		}
-		s.mu.Unlock()
 	}
 	b.srv, b.run, b.ends = nil, nil, b.ends[:0]
+}
+
+// unsend takes in that only n bytes of b went. What did not go as a whole was
+// certainly not executed and waits for the next connection.
+func (s *session) unsend(b *burst, n int) {
+	for _, e := range b.ends {
+		if e.end > n && e.r.seq == e.seq && e.r.state == sent && e.r.srv == b.srv {
+			e.r.state = queued
+		}
+	}
 }
 
 // fromServer reads srv's answers until it has no more, and passes on to the client what is for it.
@@ -173,8 +183,11 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		r.translated = r.own != nil
 	}
 	if r.own != nil {
-		if r == srv.ping {
+		switch {
+		case r == srv.ping:
 			srv.pong()
+		case r.buried:
+			s.exhume(r)
 		}
 		srv.freeTag(r)
 		if r.discards {

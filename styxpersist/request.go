@@ -44,6 +44,9 @@ type request struct {
 	own        chan lib9p.Frame
 	readsDir   bool     // own, and reads a directory
 	translated bool     // own, and its answer speaks in the client's qids
+	buried     bool     // own: the rest of a request of the client's that needs no answer any more
+	waste      []uint32 // buried: sfids that nobody wants when it is answered
+	cancels    *request // Tflush: what is buried of the request that it cancels
 	discards   bool     // own, and clunks an sfid that nobody wants
 	small      [64]byte // frame's bytes where they fit
 }

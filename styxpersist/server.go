@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -21,7 +22,10 @@ type server struct {
 	nums       *numbering // how the client knows them, nil where it is the same; mutex
 	msize      uint32     // what this connection takes; the session's at most
 
-	wmu sync.Mutex // one writer at a time
+	wmu     sync.Mutex  // one writer at a time; see stall.go
+	writeBy time.Time   // when writes fail, if not zero; wmu
+	mute    atomic.Bool // writes are over
+	stuck   atomic.Bool // a goroutine writes what the client's reader could not; set with the gate, cleared with the mutex
 
 	// Of the session's mutex.
 	tags      []*request // by stag: what has no answer yet
@@ -39,10 +43,12 @@ type server struct {
 	swept     bool // helpers are not kept any more
 
 	pulse
-	dead   bool          // the session has judged what it left; what it still says is late
-	fenced bool          // it can do nothing more
-	isOver bool          // it is fenced, or there is no use in waiting for that
-	over   chan struct{} // closed then
+	backlog []burst       // what came behind that which is stuck; mutex
+	quiet   bool          // a ping has no answer for a while
+	dead    bool          // the session has judged what it left; what it still says is late
+	fenced  bool          // it can do nothing more
+	isOver  bool          // it is fenced, or there is no use in waiting for that
+	over    chan struct{} // closed then
 
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
@@ -160,15 +166,30 @@ func (srv *server) appendClunk(b lib9p.Frame, sfid uint32) (lib9p.Frame, bool) {
 	return b, true
 }
 
-// write sends frames that lie one behind the other and returns how many bytes went.
+// write sends frames that lie one behind the other and returns how many bytes went, or will go after what is stuck.
 func (srv *server) write(run []byte) (int, error) {
+	if srv.s.behind(&burst{srv: srv, run: run}) {
+		return len(run), nil
+	}
 	srv.wmu.Lock()
 	defer srv.wmu.Unlock()
+	if !srv.writeBy.IsZero() {
+		srv.writeBy = time.Time{}
+		srv.endWritesAt(srv.writeBy)
+	}
+	return srv.put(run)
+}
+
+// put is write with wmu held. It returns errStalled where the time that was set for writes is over.
+func (srv *server) put(run []byte) (int, error) {
 	if srv.writeErr != nil {
 		return 0, srv.writeErr // a part of a message may have gone
 	}
 	n, err := srv.conn.Write(run)
 	srv.s.counters.ToServer.Add(int64(n))
+	if err != nil && srv.stalled(err) {
+		return n, errStalled
+	}
 	if err != nil {
 		srv.writeErr = err
 		time.AfterFunc(harvest, func() { srv.giveUp(err) }) // what it still says comes first, and then mostly its end
@@ -196,7 +217,8 @@ func (srv *server) giveUp(cause error) {
 
 // stopWrites has a write that is under way end at once, and fail those to come.
 func (srv *server) stopWrites() {
-	if c, ok := srv.conn.(interface{ SetWriteDeadline(time.Time) error }); !ok || c.SetWriteDeadline(time.Unix(1, 0)) != nil {
+	srv.mute.Store(true)
+	if !srv.endWritesAt(time.Unix(1, 0)) {
 		srv.conn.Close()
 	}
 }

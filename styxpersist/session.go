@@ -145,15 +145,29 @@ func (s *session) after(d time.Duration, f func()) {
 	})
 }
 
-// maxBytes bounds what waiting requests may hold before the client is not read any more.
-// A Tflush behind it waits too, so it is generous.
-const maxBytes = 32 << 20
+// maxBytes bounds what waiting requests may hold before the client is read slowly, and fourfold before it is not read any more.
+// A Tflush or a hang-up behind it waits too, so it is generous.
+const (
+	maxBytes = 32 << 20
+	slowRead = 50 * time.Millisecond
+)
 
-// waitForRoom stops the client's reader while its requests hold too much.
+// waitForRoom slows down the client's reader while its requests hold too much.
 func (s *session) waitForRoom() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.bytes > maxBytes && s.ctx.Err() == nil {
+	if s.bytes <= maxBytes {
+		return
+	}
+	slow := true
+	t := time.AfterFunc(slowRead, func() {
+		s.mu.Lock()
+		slow = false
+		s.room.Broadcast()
+		s.mu.Unlock()
+	})
+	defer t.Stop()
+	for s.bytes > maxBytes && (slow || s.bytes > 4*maxBytes) && s.ctx.Err() == nil {
 		s.room.Wait()
 	}
 }
@@ -192,7 +206,7 @@ const maxRelease = 1 << 20
 // sfids that nobody wants. Gate and mutex are held.
 func (s *session) release() {
 	srv, out := s.srv, &s.out
-	if srv == nil {
+	if srv == nil || srv.stuck.Load() {
 		return
 	}
 	out.srv = srv

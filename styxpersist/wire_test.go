@@ -71,6 +71,14 @@ func (w *wire) fill() <-chan struct{} {
 	return w.in.full
 }
 
+// empty has this end take what the peer writes, again.
+func (w *wire) empty() {
+	w.in.mu.Lock()
+	w.in.full = nil
+	w.in.more.Broadcast()
+	w.in.mu.Unlock()
+}
+
 // A stream is one direction of a wire.
 type stream struct {
 	mu        sync.Mutex
