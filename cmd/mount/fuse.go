@@ -6,12 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/styxkit/styxkit/cmd/internal/source"
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/lib9p/client"
-	"github.com/styxkit/styxkit/mount"
 	"github.com/styxkit/styxkit/mount/fuse"
 )
 
@@ -95,57 +93,3 @@ func (j *job) failed(ctx context.Context, err error) error {
 	}
 	return fmt.Errorf("%s: %w", j.src, err)
 }
-
-// kernel mounts through the kernel's own client and stays until the end of the mount.
-func (j *job) kernel(ctx context.Context) error {
-	if !mount.HasKernel() {
-		if os.Geteuid() != 0 {
-			return errors.New("-t v9fs: only root can use the kernel's 9P client: use -t fuse")
-		}
-		return errors.New("-t v9fs: the kernel has no 9P client, or its module 9p is not installed: use -t fuse")
-	}
-	if j.messages && !j.persist {
-		return errors.New("-S: the kernel's client has the connection to itself: use -p too, or -t fuse")
-	}
-	setup, f, err := j.link.file(ctx)
-	if err != nil {
-		return err
-	}
-	name, _, err := source.User()
-	if err != nil {
-		f.Close()
-		return err
-	}
-	opt := mount.KernelOptions{Source: j.src.String(), Dialect: lib9p.L, Msize: msize, Uname: name, Aname: j.spec, ReadOnly: j.options.readOnly, NoExec: j.options.noExec}
-	if j.options.msize != 0 {
-		opt.Msize = j.options.msize
-	}
-	if j.options.dialect != nil {
-		opt.Dialect = *j.options.dialect
-	}
-	if c := j.options.cache; c != nil {
-		opt.Cache = kernelCaches[*c]
-	}
-	if err := mount.Kernel(f, j.dir, opt); err != nil {
-		return j.failed(setup, err)
-	}
-	j.link.up.Store(true)
-	j.ready("v9fs", opt.Dialect)
-	ended := make(chan struct{})
-	stop := make(chan struct{})
-	var watch error
-	go func() {
-		defer close(ended)
-		watch = mount.AwaitEnd(j.dir, opt.Source, stop)
-	}()
-	select {
-	case <-ended:
-		return watch
-	case <-ctx.Done():
-		defer close(stop)
-		return j.away(ended)
-	}
-}
-
-// kernelCaches are the kernel's words for what comes nearest to ours.
-var kernelCaches = map[fuse.Cache]string{fuse.CacheNone: "none", fuse.CacheOpen: "mmap", fuse.CacheLoose: "loose"}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 
 	"github.com/styxkit/styxkit/cmd/internal/source"
@@ -25,7 +24,8 @@ type link struct {
 	up    atomic.Bool // the mount is ready: from now on a lost connection is made anew
 
 	persist context.CancelCauseFunc // ends styxpersist
-	ended   sync.WaitGroup          // it has ended
+	done    chan struct{}           // closed when it has ended
+	err     error                   // why, where it was not the client that hung up; set before
 }
 
 var errNoAnswer = errors.New("the server hangs up before the version is agreed on: is it a 9P server")
@@ -88,7 +88,9 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 		}
 		return l.job.dial(session)
 	})
-	l.ended.Go(func() {
+	l.done = make(chan struct{})
+	go func() {
+		defer close(l.done)
 		defer close(redial)
 		err := styxpersist.Serve(session, conn, styxpersist.Config{
 			Redial: redial, Qids: l.job.options.qids, Logger: l.job.log, Silly: !l.job.options.noSilly,
@@ -96,16 +98,26 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 		})
 		if err != nil && session.Err() == nil {
 			l.job.log.Error("connection ended", "err", err)
+			l.err = err
 		}
-	})
+	}()
 	return ctx
+}
+
+// hangUp ends the conversation of a kernel that waits for it in mount(2), where no signal reaches it.
+func (l *link) hangUp() {
+	if l.persist != nil {
+		l.persist(errors.New("interrupted"))
+	} else if c, ok := l.first.(interface{ CloseRead() error }); ok {
+		c.CloseRead()
+	}
 }
 
 // close hangs up.
 func (l *link) close() {
 	if l.persist != nil {
 		l.persist(errors.New("unmounted"))
-		l.ended.Wait()
+		<-l.done
 	}
 	l.first.Close()
 }

@@ -96,6 +96,10 @@ func mountPoint(name string) (string, error) {
 }
 
 func (j *job) run(ctx context.Context) error {
+	backend, err := j.chooseBackend()
+	if err != nil {
+		return err
+	}
 	conn, err := j.dial(ctx)
 	if err != nil {
 		return err
@@ -103,10 +107,6 @@ func (j *job) run(ctx context.Context) error {
 	j.link = newLink(j, conn)
 	defer j.watch.close()
 	defer j.link.close()
-	backend := j.backend
-	if backend == "" && mount.HasKernel() && j.options.uid == nil && j.options.gid == nil && !j.options.allowOther && (j.persist || !j.messages) {
-		backend = "v9fs"
-	}
 	if backend == "v9fs" {
 		return j.kernel(ctx)
 	}
@@ -120,6 +120,33 @@ func (j *job) dial(ctx context.Context) (lib9p.Transport, error) {
 		conn = spyOn(conn, j.out)
 	}
 	return conn, err
+}
+
+// chooseBackend returns what -t asks for, or else the kernel's client where that can do what is asked for.
+func (j *job) chooseBackend() (string, error) {
+	if j.backend == "fuse" {
+		return "fuse", nil
+	}
+	err := j.kernelCan()
+	switch {
+	case err == nil:
+		return "v9fs", nil
+	case j.backend == "v9fs":
+		return "", fmt.Errorf("-t v9fs: %w; or use -t fuse", err)
+	}
+	j.log.Debug("mounting with FUSE", "because", err)
+	return "fuse", nil
+}
+
+// kernelCan returns nil where the kernel's client can do what is asked for; else the error says why not.
+func (j *job) kernelCan() error {
+	switch {
+	case j.options.uid != nil || j.options.gid != nil:
+		return errors.New("the kernel's client knows no owners but the server's: leave out uid= and gid=")
+	case j.messages && !j.persist:
+		return errors.New("the kernel's client has the connection to itself, and -S sees nothing of it: use -p too")
+	}
+	return mount.KernelReady()
 }
 
 // ready ends the wait of whoever has started the mount.

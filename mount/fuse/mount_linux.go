@@ -33,10 +33,9 @@ func attach(dir string, opt *Options, maxRead int) (*os.File, error) {
 
 func attachDirect(dir string, opt *Options, maxRead int) (*os.File, error) {
 	// Not by os.OpenFile, which would set it non-blocking.
-	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := openDevice()
 	if err != nil {
-		err = &os.PathError{Op: "open", Path: "/dev/fuse", Err: err}
-		return nil, fmt.Errorf("mount %s: %w (is the kernel's module there: modprobe fuse)", dir, err)
+		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
 	dev := os.NewFile(uintptr(fd), "/dev/fuse")
 	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,max_read=%d", fd, os.Geteuid(), os.Getegid(), maxRead)
@@ -58,6 +57,22 @@ func attachDirect(dir string, opt *Options, maxRead int) (*os.File, error) {
 		return nil, err
 	}
 	return dev, nil
+}
+
+// openDevice opens the device, and loads the kernel's module first where that is not there.
+func openDevice() (fd int, err error) {
+	const name = "/dev/fuse"
+	fd, err = unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) {
+		if err := mount.LoadModule("fuse"); err != nil {
+			return -1, fmt.Errorf("the kernel has no FUSE: %w", err)
+		}
+		fd, err = unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return fd, nil
 }
 
 // readAhead is how far the kernel reads ahead, in KiB. By itself it goes 128, and the server waits for it.
