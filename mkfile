@@ -123,6 +123,12 @@ bench:V:
 	cd tests
 	go run ./bench
 
+#: guest      test with the kernel's own client, in a guest, and write what was seen into tests/guest/RESULTS
+guest:V:
+	tests/guest/kernel
+	cd tests
+	go test -count=1 -timeout 20m -parallel 20 ./guest -args -results $PWD/guest/RESULTS
+
 #: ci         all that must hold before a change goes in: what tests/run does
 ci:V:
 	tests/run

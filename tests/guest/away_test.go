@@ -1,0 +1,90 @@
+package guest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	soon     = 10 * time.Second // for what needs no server
+	silence  = 80 * time.Second // after which a connection on which nothing is heard has been given up
+	never    = "never"
+	inUse    = "in use"
+	unserved = "-"
+)
+
+// An absence is what a user sees while the server is away.
+type absence struct {
+	read    string // of a file: waits, or an error
+	killed  string // by SIGKILL: after how long
+	unmount string // after how long, or what it says
+	ended   bool   // the process of mount has
+}
+
+// awayWith takes the server away, and looks at what a program and the user can do then.
+func (c *scene) awayWith(sig syscall.Signal) (a absence) {
+	t := c.t
+	t.Helper()
+	file := filepath.Join(c.Dir, "file")
+	if err := os.WriteFile(file, []byte("hello\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.vm.must(t, "cat "+c.at+"/file")
+	patience := soon
+	if sig == syscall.SIGKILL {
+		c.Kill()
+		// What the host has seen the guest need not have.
+		if c.persist() {
+			c.until("the mount knows that its server is away", func() bool { return strings.Contains(c.line(), "away since") })
+		}
+	} else {
+		patience = silence
+		c.Proc().Signal(sig)
+		defer c.Proc().Signal(syscall.SIGCONT)
+	}
+	p := c.vm.start(t, "cat", c.at+"/file")
+	if s := p.wait(2 * time.Second); s.Exited {
+		a.read, a.killed = reason(s.Output), unserved
+	} else {
+		a.read = "waits"
+		p.signal(syscall.SIGKILL)
+		s, d := took(p, patience)
+		a.killed = after(s.Exited, d)
+	}
+	u := c.vm.start(t, "unmount", c.at)
+	s, d := took(u, soon)
+	a.unmount = after(s.Exited, d)
+	if s.Exited && s.Output != "" {
+		a.unmount = inUse
+		if s.Code != 0 {
+			a.unmount = reason(s.Output)
+		}
+	}
+	if s.Exited && c.persist() {
+		end := time.Now().Add(soon)
+		for !a.ended && time.Now().Before(end) {
+			a.ended = !c.served()
+		}
+	}
+	return a
+}
+
+func after(done bool, d time.Duration) string {
+	if !done {
+		return never
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
+}
+
+// reason is the last part of an error.
+func reason(output string) string {
+	s := strings.TrimSpace(output)
+	if s == "" {
+		return "ok"
+	}
+	return s[strings.LastIndex(s, ": ")+1:]
+}

@@ -1,0 +1,118 @@
+package guest
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/tests/internal/guest"
+	"github.com/styxkit/styxkit/tests/internal/lab"
+)
+
+// A setting is a way to mount a server in the guest.
+type setting struct {
+	server  string
+	dialect lib9p.Dialect
+	client  string // the options of mount that choose it
+}
+
+const (
+	persistent = "-p -t v9fs"
+	plain      = "-t v9fs"
+	bridge     = "-p -t fuse"
+)
+
+// settings are what the table has lines for.
+var settings = []setting{
+	{"u9fs", lib9p.L, persistent}, {"diod", lib9p.L, persistent}, {"u9fs", lib9p.U, persistent}, {"u9fs", lib9p.P2000, persistent},
+	{"u9fs", lib9p.L, bridge},
+	{"u9fs", lib9p.L, plain}, {"diod", lib9p.L, plain}, {"u9fs", lib9p.U, plain}, {"u9fs", lib9p.P2000, plain},
+}
+
+// persist reports whether the connection outlives its server.
+func (s setting) persist() bool { return s.client != plain }
+
+func (s setting) String() string { return fmt.Sprintf("%s %s %s", s.server, s.dialect, s.client) }
+
+// A scene is a server on the host that the guest has mounted.
+type scene struct {
+	setting
+	*lab.Server
+	vm  *vm
+	t   *testing.T
+	at  string // in the guest
+	pid string // of mount, there
+}
+
+var scenes atomic.Int32
+
+// newScene starts a server for a new folder and mounts it.
+func newScene(t *testing.T, v *vm, s setting) *scene {
+	t.Helper()
+	c := serve(t, v, s.server)
+	c.setting = s
+	c.mount(s.client + " -o dialect=" + s.dialect.String())
+	return c
+}
+
+// serve starts a server for a new folder, and makes a mount point for it.
+func serve(t *testing.T, v *vm, server string) *scene {
+	t.Helper()
+	c := &scene{vm: v, t: t, at: fmt.Sprintf("/n/%d", scenes.Add(1))}
+	c.Server = lab.Kinds[server](t, "tcp", t.TempDir())
+	v.must(t, "mkdir -p "+c.at)
+	return c
+}
+
+// addr is the server's address in the guest.
+func (c *scene) addr() string { return strings.Replace(c.Addr, "127.0.0.1", host, 1) }
+
+// mount mounts the server, and unmounts it when the test ends.
+func (c *scene) mount(flags string) {
+	c.t.Helper()
+	c.vm.must(c.t, fmt.Sprintf("mount %s %s %s %s", flags, c.addr(), c.at, c.Aname))
+	c.t.Cleanup(func() {
+		c.vm.start(c.t, "umount", "-l", c.at).wait(lab.Patience)
+	})
+	line := c.line()
+	if _, pid, ok := strings.Cut(line, " pid "); ok {
+		c.pid = pid[:strings.IndexAny(pid, ",)")]
+	} else {
+		c.t.Fatalf("no process serves the mount: %q", line)
+	}
+}
+
+// line is what the list of mounts says of the scene's.
+func (c *scene) line() string {
+	c.t.Helper()
+	for line := range strings.Lines(c.vm.must(c.t, "mount")) {
+		if strings.Contains(line, " on "+c.at+" ") {
+			return line
+		}
+	}
+	return ""
+}
+
+// served reports whether the process that serves the mount is there.
+func (c *scene) served() bool {
+	c.t.Helper()
+	// U-root's init leaves what has ended as a zombie, which has no command line.
+	code, line := c.vm.run(c.t, "cat /proc/"+c.pid+"/cmdline")
+	return code == 0 && line != ""
+}
+
+// until waits until cond holds, which asks the guest.
+func (c *scene) until(what string, cond func() bool) {
+	c.t.Helper()
+	lab.Until(c.t, lab.Patience, what, cond)
+}
+
+// took runs something for at most d, and tells how long it took or how it ended.
+func took(p *proc, d time.Duration) (s guest.Status, t time.Duration) {
+	start := time.Now()
+	s = p.wait(d)
+	return s, time.Since(start)
+}

@@ -1,0 +1,66 @@
+package guest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/tests/internal/lab"
+	"github.com/styxkit/styxkit/tests/internal/load"
+)
+
+// TestUnmountInUse: a program that uses a mount keeps it, also over a restart of the server, when it is taken out of the name space; the mount's
+// process ends with it.
+func TestUnmountInUse(t *testing.T) {
+	v := use(t)
+	c := newScene(t, v, setting{"u9fs", lib9p.L, persistent})
+	w := []*worker{{proc: v.start(t, "load", "append", c.at+"/log")}}
+	c.move(w)
+	if said := v.must(t, "unmount "+c.at); !strings.Contains(said, "in use") {
+		t.Errorf("unmount says %q", said)
+	}
+	c.Restart()
+	c.move(w)
+	var r load.Report
+	var h history
+	w[0].signal(0)
+	h.add(&r, w[0].end())
+	if b, err := os.ReadFile(filepath.Join(c.Dir, "log")); err != nil {
+		t.Error(err)
+	} else if err := load.CheckLines(b, r.Ops); err != nil || len(h.faults) > 0 {
+		t.Error(err, h.faults)
+	}
+	c.until("mount has ended", func() bool { return !c.served() })
+}
+
+// TestTerminate: a termination signal unmounts, and the process of the mount ends.
+func TestTerminate(t *testing.T) {
+	v := use(t)
+	c := newScene(t, v, setting{"u9fs", lib9p.L, persistent})
+	c.Kill()
+	v.must(t, "kill "+c.pid)
+	c.until("mount has ended", func() bool { return !c.served() })
+	if line := c.line(); line != "" {
+		t.Errorf("still mounted: %s", line)
+	}
+}
+
+// TestInterruptMount: a mount of a server that says nothing can be given up.
+func TestInterruptMount(t *testing.T) {
+	v := use(t)
+	for _, flags := range []string{"-p -t v9fs", "-t v9fs"} {
+		c := serve(t, v, "u9fs")
+		c.Proc().Signal(syscall.SIGSTOP)
+		p := v.start(t, append(strings.Fields("mount -f "+flags), c.addr(), c.at)...)
+		if s := p.wait(lab.Patience / 10); s.Exited {
+			t.Fatalf("mount %s of a silent server: %+v", flags, s)
+		}
+		p.signal(syscall.SIGTERM)
+		if s := p.wait(soon); !s.Exited || s.Code == 0 {
+			t.Errorf("mount %s after a termination signal: %+v", flags, s)
+		}
+	}
+}
