@@ -62,11 +62,13 @@ func (c *scene) work() (h history) {
 		{proc: c.vm.start(t, churn...)},
 		{proc: c.vm.start(t, "gosh", "-c", fmt.Sprintf("dir=%s/shell stop=%s\n%s", c.at, stop, workScript))},
 	}
-	c.move(workers)
 	for range restarts {
+		if c.move(workers); workers[3].over {
+			break
+		}
 		c.Restart()
-		c.move(workers)
 	}
+	c.move(workers)
 	h.restored = c.line()
 	c.vm.must(t, "touch "+stop)
 	var reports [3]load.Report
@@ -129,7 +131,7 @@ func (h *history) addShell(s guest.Status) {
 	}
 	h.ops += passes
 	for _, line := range lines[:len(lines)-1] {
-		if !strings.HasPrefix(line, "pass ") {
+		if line != "done" {
 			h.faults = append(h.faults, "shell: "+line)
 		}
 	}

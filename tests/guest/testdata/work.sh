@@ -2,7 +2,7 @@
 n=0
 bad=0
 try() {
-	"$@" || { echo "failed in pass $n: $*"; bad=$((bad + 1)); }
+	"$@" && echo done || { echo "failed in pass $n: $*"; bad=$((bad + 1)); }
 }
 append() { echo "line $n" >>$dir/lines; }
 quiet() { "$@" >/dev/null; }
@@ -16,6 +16,5 @@ while [ ! -e $stop ] && [ $bad -lt 3 ]; do
 	try cmp $dir/lines $dir/d/copy
 	try rm $dir/d/copy
 	try rm -r $dir/d
-	echo "pass $n"
 done
 echo "passes $n failures $bad"
