@@ -7,6 +7,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/styxkit/styxkit/tests/internal/guest"
+	"github.com/styxkit/styxkit/tests/internal/lab"
 )
 
 const (
@@ -47,7 +50,7 @@ func (c *scene) awayWith(sig syscall.Signal) (a absence) {
 		defer c.Proc().Signal(syscall.SIGCONT)
 	}
 	p := c.vm.start(t, "cat", c.at+"/file")
-	if s := p.wait(2 * time.Second); s.Exited {
+	if s := p.stuck(); s.Exited {
 		a.read, a.killed = reason(s.Output), unserved
 	} else {
 		a.read = "waits"
@@ -71,6 +74,16 @@ func (c *scene) awayWith(sig syscall.Signal) (a absence) {
 		}
 	}
 	return a
+}
+
+// stuck waits until the process waits for the mount, or has ended.
+func (p *proc) stuck() (s guest.Status) {
+	p.t.Helper()
+	lab.Until(p.t, lab.Patience, p.args[0]+" waits for the mount", func() bool {
+		s = p.wait(10 * time.Millisecond)
+		return s.Exited || s.Where == "p9_client_rpc" || s.Where == "request_wait_answer"
+	})
+	return s
 }
 
 func after(done bool, d time.Duration) string {

@@ -40,6 +40,7 @@ type Status struct {
 	Exited bool
 	Code   int    // of the exit, -1 for one that a signal ended
 	Output string // so far
+	Where  string // function of the kernel that it sleeps in
 }
 
 // A Call is about the process ID.
@@ -128,6 +129,10 @@ func (a *Agent) Wait(c Call, s *Status) error {
 	case <-p.done:
 		s.Exited, s.Code = true, p.state.ExitCode()
 	case <-time.After(c.For):
+	}
+	if !s.Exited {
+		where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", p.cmd.Process.Pid))
+		s.Where = string(where)
 	}
 	b, err := os.ReadFile(p.out)
 	s.Output = string(b)
