@@ -117,7 +117,7 @@ func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, erro
 	if err != nil {
 		return nil, err
 	}
-	regular := kind == kindRegular || created && s.d != lib9p.L // an empty file may be a device, but not one that was created
+	regular := kind == kindRegular || created && kind == kindUnknown && s.d != lib9p.L // an empty file may be a device, but not one that was created
 	if !regular || length < before || length-before > uint64(len(want)) {
 		return nil, nil
 	}

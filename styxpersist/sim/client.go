@@ -38,6 +38,7 @@ func (f *cfid) owner() uint32 { return uint32(1+f.s.num)<<16 | f.num }
 
 // A cfid is a client's fid, and what the oracle knows of it.
 type cfid struct {
+	up    bool   // its way has a ".." in it, which leads elsewhere where somebody else has moved a directory
 	path  uint64 // of its file's qid; 0 where that is not known
 	s     *session
 	num   uint32

@@ -163,7 +163,7 @@ func (s *session) mayDie(f *cfid) bool {
 	if f.node != nil && f.node.excl {
 		return true
 	}
-	return s.w.tree.epoch > 0 || s.lost(f.via) // of a file with another qid it needs evidence that it is the same
+	return s.w.tree.epoch > 0 || f.up && (s.w.pair || s.w.visited) || s.lost(f.via) // of a file with another qid it needs evidence that it is the same
 }
 
 // lost reports whether the way through e is not as the session knows it.

@@ -37,12 +37,15 @@ func eachQid(m lib9p.Msg, fn func(q *lib9p.Qid)) {
 	}
 }
 
-// timeless takes out of m when its files got their numbers.
-func timeless(m lib9p.Msg) {
-	eachQid(m, func(q *lib9p.Qid) { q.Path &= 1<<epochShift - 1 })
+// timeless takes the numbers of files out of m where they change. A number that another file has had may come to the
+// client as one that no server gave.
+func (w *world) timeless(m lib9p.Msg) {
+	if w.renumbers {
+		eachQid(m, func(q *lib9p.Qid) { q.Path = 0 })
+	}
 }
 
-// numbers looks whether the file of a fid that the client has kept has the qid in m that it had, and takes out of m when it got that.
+// numbers looks whether the file of a fid that the client has kept has the qid in m that it had.
 func (s *session) numbers(o *op, m lib9p.Msg) {
 	of, makes := o.fid, false
 	switch m.(type) {
@@ -69,5 +72,5 @@ func (s *session) numbers(o *op, m lib9p.Msg) {
 	if _, ok := m.(*lib9p.Rwalk); ok && o.makes == nil {
 		o.fid.path = 0 // it is another file, or the same
 	}
-	timeless(m)
+	s.w.timeless(m)
 }

@@ -108,7 +108,7 @@ func (w *world) moved(e *entry, o *op) { e.moves = append(e.moves, o) }
 
 // executed takes in what the server has done.
 func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) {
-	timeless(reply)
+	w.timeless(reply)
 	x := exec{at: w.now, reply: reply, eff: eff, c: c}
 	if s != nil {
 		x.node, x.via = s.node, s.via
@@ -204,6 +204,7 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 			to.via = f.via
 		}
 		to.born = f.born
+		to.up = f.up || slices.Contains(t.Wname, "..")
 	case *lib9p.Topen:
 		f.open, f.flags, f.rclose = true, uint32(t.Mode), t.Mode&plan9.ORCLOSE != 0
 	case *lib9p.Tlopen:

@@ -93,10 +93,10 @@ func (r *sreq) repairs() (mode uint32, ok bool) {
 func (w *world) opened(o *op, m lib9p.Msg) *exec {
 	t, ok := o.msg.(*lib9p.Tlcreate)
 	r, ok2 := m.(*lib9p.Rlcreate)
-	if !ok || !ok2 || !w.exclusive || !o.inDoubt() || t.Flags&lib9p.LEXCL != 0 {
+	if !ok || !ok2 || !w.exclusive && !w.guarded || !o.inDoubt() || t.Flags&lib9p.LEXCL != 0 {
 		return nil
 	}
-	if e := o.dir.entries[t.Name]; e != nil && e.node.path == r.Qid.Path {
+	if e := o.dir.entries[t.Name]; e != nil && (e.node.path == r.Qid.Path || w.renumbers) {
 		return &exec{node: e.node, via: e}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (w *world) opened(o *op, m lib9p.Msg) *exec {
 func (w *world) insists(c *sconn, r *sreq) bool {
 	m, ok := r.msg.(*lib9p.Tlopen)
 	f := c.fids[r.frame.U32(lib9p.OffFid)]
-	if !ok || !w.exclusive || f == nil || f.via == nil {
+	if !ok || !w.exclusive && !w.guarded || f == nil || f.via == nil {
 		return false
 	}
 	for _, o := range c.sess.open() {

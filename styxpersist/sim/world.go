@@ -256,7 +256,7 @@ func (w *world) mayHappen(c *sconn, r *rand.Rand, may func(int, func())) {
 		may(weight, func() {
 			c.order()
 			c.execute(r.IntN(len(c.pending)))
-			if c.dieAfter > 0 {
+			if c.dieAfter > 0 && !c.dead {
 				if c.dieAfter--; c.dieAfter == 0 && !w.calm {
 					w.die(c, r)
 				}
