@@ -259,6 +259,9 @@ func (w *world) provable(o *op) bool {
 	case *lib9p.Tmkdir:
 		return !done && o.fid.node.entries[m.Name] == nil
 	case *lib9p.Tlcreate:
+		if w.guarded && m.Mode&0o200 == 0 && done {
+			return false // it cannot be opened so again, whoever has made it
+		}
 		return m.Flags&lib9p.LEXCL == 0 || !done && o.fid.node.entries[m.Name] == nil
 	case *lib9p.Tsymlink:
 		return fresh(m.Name)

@@ -8,7 +8,6 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
-	"github.com/styxkit/styxkit/styxpersist"
 )
 
 // Quirks are what servers do differently. A history's server has some.
@@ -116,12 +115,4 @@ func (w *world) insists(c *sconn, r *sreq) bool {
 		}
 	}
 	return false
-}
-
-// policy is for servers that give their files other qids: where several change the tree a name says little.
-func (w *world) policy() styxpersist.QidPolicy {
-	if w.renumbers && !w.visited && !w.pair {
-		return styxpersist.QidsName
-	}
-	return styxpersist.QidsAuto
 }
