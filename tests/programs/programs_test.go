@@ -3,21 +3,18 @@
 package programs
 
 import (
-	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/styxkit/styxkit/tests/internal/lab"
+	"github.com/styxkit/styxkit/tests/internal/program"
 )
 
 var (
@@ -43,22 +40,22 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// A program is a script in testdata and how much it has to do, as its argument.
-type program struct {
+// A job is a script and how much it has to do, as its argument.
+type job struct {
 	name       string
-	tool       string // without which it cannot run
 	some, full string
 	long       bool // also the little work is much, so that one server is enough for it
 }
 
-var programs = []program{
-	{name: "git", tool: "git", some: "60", full: "400"},
-	{name: "sqlite-journal", tool: "sqlite3", some: "200", full: "10000"},
-	{name: "sqlite-wal", tool: "sqlite3", some: "200", full: "10000"},
-	{name: "tar", tool: "tar", some: "1500", full: "20000"},
-	{name: "rsync", tool: "rsync", some: "400", full: "5000"},
-	{name: "vim", tool: "vim.tiny", some: "15", full: "200"},
-	{name: "gobuild", tool: "go", some: "./cmd/unmount", full: "./cmd/...", long: true},
+var jobs = []job{
+	{name: "git", some: "60", full: "400"},
+	{name: "sqlite-journal", some: "200", full: "10000"},
+	{name: "sqlite-wal", some: "200", full: "10000"},
+	{name: "tar", some: "1500", full: "20000"},
+	{name: "rsync", some: "400", full: "5000"},
+	{name: "vim", some: "15", full: "200"},
+	{name: "make", some: "25", full: "200"},
+	{name: "gobuild", some: "./cmd/unmount", full: "./cmd/...", long: true},
 }
 
 func TestPrograms(t *testing.T) {
@@ -68,7 +65,7 @@ func TestPrograms(t *testing.T) {
 			server := lab.Kinds[kind](t, "unix", t.TempDir())
 			m := lab.MountAt(t, server, "-p", "-t", "fuse")
 			kills := kill(t, server)
-			for _, p := range programs {
+			for _, p := range jobs {
 				if p.long && kind != "u9fs" && !*full {
 					continue
 				}
@@ -101,70 +98,31 @@ func kill(t *testing.T, server *lab.Server) *atomic.Int32 {
 	return &kills
 }
 
-// honest is what a program says of an operation that is undecided.
-var honest = regexp.MustCompile(`(?i)input/output error|disk I/O error|E72:|E514:`)
-
 // run runs the script in a directory on the mount. Where it fails of an undecided operation it is run once more in
 // another, a few times at most.
-func (p program) run(t *testing.T, m *lab.Mount, kills *atomic.Int32) {
-	if _, err := exec.LookPath(p.tool); err != nil {
-		t.Skipf("%s is not installed", p.tool)
+func (j job) run(t *testing.T, m *lab.Mount, kills *atomic.Int32) {
+	p := program.Find(t, j.name)
+	if !p.There() {
+		t.Skipf("%s is not installed", p.Tool)
 	}
-	script, err := filepath.Abs(filepath.Join("testdata", p.name+".sh"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	amount := p.some
+	amount, limit := j.some, 5*time.Minute
 	if *full {
-		amount = p.full
+		amount, limit = j.full, time.Hour
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
 	start, before := time.Now(), kills.Load()
 	undecided := 0
 	for try := 1; ; try++ {
-		out, err := p.once(t, script, filepath.Join(m.Dir, fmt.Sprint(p.name, try)), amount)
+		out, err := p.Run(ctx, filepath.Join(m.Dir, fmt.Sprint(j.name, try)), t.TempDir(), amount)
 		if err == nil {
 			break
 		}
-		if !honest.MatchString(out) || try == 3 {
-			t.Fatalf("%v after %d kills:\n%s\nthe mount says:\n%s", err, kills.Load()-before, out, tail(m.Err(), 3000))
+		if !program.Honest(out) || try == 3 {
+			t.Fatalf("%v after %d kills:\n%s\nthe mount says:\n%s", err, kills.Load()-before, out, program.Tail(m.Err(), 3000))
 		}
 		undecided++
-		t.Logf("undecided: %s", tail(out, 600))
+		t.Logf("undecided: %s", program.Tail(out, 600))
 	}
-	t.Logf("%s %s: %v, %d kills, %d undecided", p.name, amount, time.Since(start).Round(time.Millisecond), kills.Load()-before, undecided)
-}
-
-// once runs the script in dir, with a local directory beside.
-func (p program) once(t *testing.T, script, dir, amount string) (string, error) {
-	local := t.TempDir()
-	cmd := exec.Command("bash", "-euo", "pipefail", "-c", `mkdir "$1" && cd "$1" && . "$2"`, "bash", dir, script)
-	cmd.Env = append(os.Environ(), "LOCAL="+local, "AMOUNT="+amount, "HOME="+local, "LC_ALL=C.UTF-8", "TREE="+tree(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	limit := 5 * time.Minute
-	if *full {
-		limit = time.Hour
-	}
-	timer := time.AfterFunc(limit, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	defer timer.Stop()
-	err := cmd.Run()
-	return tail(out.String(), 4000), err
-}
-
-// tree is the source that is there to be worked with.
-func tree(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func tail(s string, n int) string {
-	if s = strings.TrimSpace(s); len(s) > n {
-		return "..." + s[len(s)-n:]
-	}
-	return s
+	t.Logf("%s %s: %v, %d kills, %d undecided", j.name, amount, time.Since(start).Round(time.Millisecond), kills.Load()-before, undecided)
 }

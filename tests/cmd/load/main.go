@@ -2,6 +2,7 @@
 //
 //	load append file        write numbered lines to a new file
 //	load read file sum      read a file over and over, compare its SHA-256
+//	load exercise file seed        read, write, truncate and map a new file at random
 //	load churn dir seed [plain]    create, rename and remove below an empty directory
 //
 // It works until its standard input ends, prints a number now and then to show that it gets on,
@@ -31,6 +32,12 @@ func run(args []string) error {
 		r = load.Append(args[1], os.Stdin, os.Stdout)
 	case len(args) == 3 && args[0] == "read":
 		r = load.Read(args[1], args[2], os.Stdin, os.Stdout)
+	case len(args) == 3 && args[0] == "exercise":
+		seed, err := strconv.ParseUint(args[2], 10, 64)
+		if err != nil {
+			return fmt.Errorf("read seed: %w", err)
+		}
+		r = load.Exercise(args[1], seed, os.Stdin, os.Stdout)
 	case len(args) >= 3 && args[0] == "churn":
 		seed, err := strconv.ParseUint(args[2], 10, 64)
 		if err != nil {
@@ -38,7 +45,7 @@ func run(args []string) error {
 		}
 		r = load.Churn(args[1], seed, len(args) > 3 && args[3] == "plain", os.Stdin, os.Stdout)
 	default:
-		return fmt.Errorf("usage: load append file | load read file sum | load churn dir seed [plain]")
+		return fmt.Errorf("usage: load append file | load read file sum | load exercise file seed | load churn dir seed [plain]")
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
