@@ -117,6 +117,11 @@ programs:V:
 	cd tests
 	go test ./programs -count=1 -v -full -timeout 3h
 
+#: soak       run programs on mounts whose servers are tormented, for FOR, which is 10m
+soak:V:
+	cd tests
+	go test ./soak -count=1 -v -timeout 0 -for ${FOR:-10m}
+
 #: bench      run the benchmarks of the packages, and measure what a relay costs
 bench:V:
 	go test -run='^$' -bench=. ./...
