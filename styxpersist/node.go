@@ -13,6 +13,7 @@ type root struct {
 	nuname       uint32
 	authed       bool // the client has proved who it is, which it can do for itself alone
 	top          *node
+	superseded   bool // a newer root has its place: nothing is remembered any more
 	moves        []moveNote
 	recent       queue[*node] // held: what is known of them is kept for a while
 }
@@ -22,7 +23,7 @@ const maxRecent = 16384
 
 // remember keeps n, which a fid leaves, and with it what the file is and which names it has not.
 func (r *root) remember(n *node) {
-	if n.recent || n.gone {
+	if n.recent || n.gone || r.superseded {
 		return
 	}
 	n.recent = true
@@ -32,6 +33,19 @@ func (r *root) remember(n *node) {
 		old.recent = false
 		old.drop()
 	}
+}
+
+// forgetAll lets go of what is remembered and nobody stands on.
+func (r *root) forgetAll() {
+	for r.recent.len() > 0 {
+		n := r.recent.take()
+		n.recent = false
+		n.drop()
+	}
+	for _, m := range r.moves {
+		m.drop()
+	}
+	r.moves = nil
 }
 
 // A moveNote remembers a rename for walks that were under way then: they may say what was true before.
@@ -48,6 +62,9 @@ type moveNote struct {
 const maxMoves = 64
 
 func (r *root) moved(m moveNote) {
+	if r.superseded {
+		return
+	}
 	m.from.hold()
 	m.to.hold()
 	if m.file != nil {
@@ -57,6 +74,10 @@ func (r *root) moved(m moveNote) {
 		return
 	}
 	m, r.moves = r.moves[0], r.moves[1:]
+	m.drop()
+}
+
+func (m *moveNote) drop() {
 	m.from.drop()
 	m.to.drop()
 	if m.file != nil {

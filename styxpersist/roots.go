@@ -36,6 +36,8 @@ func (s *session) root(uname, aname string, nuname uint32) *root {
 func (s *session) supersede(old *root) *root {
 	r := &root{uname: old.uname, aname: old.aname, nuname: old.nuname}
 	s.roots[slices.Index(s.roots, old)] = r
+	old.superseded = true
+	old.forgetAll()
 	old.top.drop()
 	return r
 }
