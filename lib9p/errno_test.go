@@ -66,6 +66,9 @@ func TestErrnoOf(t *testing.T) {
 		"File name too long":                          ENAMETOOLONG,
 		"Connection timed out":                        ETIMEDOUT,
 		"no free fids":                                EMFILE,
+		"too many fids":                               EMFILE,
+		"file already open for exclusive use":         EAGAIN,
+		"file is locked":                              EAGAIN,
 		"Resource temporarily unavailable":            EAGAIN,
 		"directory write not allowed: is a directory": EISDIR,
 	} {
