@@ -25,6 +25,7 @@ func (s *session) lose(srv *server) {
 		s.ended(srv, true)
 	}
 	s.absence = s.counters.begin()
+	s.softAfter(s.link.cfg.Soft)
 	s.counters.Deaths.Add(1)
 	s.ready = nil
 	for _, f := range s.fids {

@@ -26,6 +26,7 @@ var (
 	errAttrTooBig = &lib9p.Error{Ename: "attribute too big", Errno: lib9p.E2BIG}
 	errXattrLost  = &lib9p.Error{Ename: "attribute possibly not written", Errno: lib9p.EIO}
 	errTooLong    = &lib9p.Error{Ename: "message too long for the server", Errno: lib9p.EMSGSIZE}
+	errNoServer   = &lib9p.Error{Ename: "server not responding", Errno: lib9p.EIO}
 	errLockLost   = &lib9p.Error{Ename: "lock lost with the connection", Errno: lib9p.EIO}
 )
 
@@ -66,6 +67,10 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 		r.countWrite()
 	}
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
+		return nil, nil
+	}
+	if s.tired {
+		s.tireOf(r)
 		return nil, nil
 	}
 	if s.srv == nil || s.srv.stuck.Load() || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || s.hides(r) || s.strays(r) || len(s.hazards) > 0 && s.held(r) || !s.assign(r, s.srv) {

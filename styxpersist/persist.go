@@ -21,6 +21,10 @@ type Config struct {
 	// the last of them is clunked: without a name nobody finds it when the server has died.
 	Silly bool
 
+	// Soft is after what absence or silence of the server what waits for it is answered with an error (EIO), and
+	// what comes is at once, until it is back. 0 is never: the client waits for as long as it takes.
+	Soft time.Duration
+
 	// Logger is told, at level Info, when the server goes away and when it is back with
 	// what was restored; at Warn, what could not be; at Debug, how. Nil for silence.
 	Logger *slog.Logger

@@ -74,7 +74,11 @@ type watch struct {
 // watch looks after srv until it is given up.
 func (s *session) watch(srv *server) {
 	w := watch{s: s, srv: srv, since: time.Now(), now: time.Now(), wall: s.link.wall()}
-	for sleep(srv.ctx, lookEvery) == nil {
+	every := lookEvery
+	if soft := s.link.cfg.Soft; soft > 0 {
+		every = min(every, max(soft/4, time.Millisecond))
+	}
+	for sleep(srv.ctx, every) == nil {
 		w.look()
 	}
 }
@@ -86,6 +90,7 @@ func (w *watch) look() {
 	reads := w.srv.reads.Load()
 	if reads != w.reads || reads%2 == 0 { // it does not wait for the server, but for the client
 		w.reads, w.since, w.slept = reads, now, false
+		w.refresh()
 	}
 	if jumped {
 		w.since, w.slept = now, true
@@ -98,8 +103,15 @@ func (w *watch) look() {
 			w.s.flushAll(w.srv)
 		}
 	}
+	idle := pingIdle
 	behind := pinging && oldest <= w.srv.pinged && !w.srv.mixed && w.srv.ordered >= evidence
 	patience := min(pingDead<<min(w.s.hangs, 4), pingSlow)
+	if soft := w.s.link.cfg.Soft; soft > 0 {
+		idle = min(idle, soft/2)
+		if pinging && !behind && now.Sub(w.since) >= soft && w.s.srv == w.srv && !w.s.tired {
+			w.s.tire()
+		}
+	}
 	w.s.mu.Unlock()
 	w.s.tell(nil)
 	if !awaited && !pinging && w.srv.kept() && !jumped {
@@ -114,8 +126,17 @@ func (w *watch) look() {
 	switch silence := now.Sub(w.since); {
 	case pinging && silence >= patience && !jumped:
 		w.srv.giveUp(errHung)
-	case !pinging && (jumped || silence >= pingIdle):
+	case !pinging && (jumped || silence >= idle):
 		w.s.spawn(w.srv.sendPing)
+	}
+}
+
+// refresh takes in that the server says something.
+func (w *watch) refresh() {
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if w.s.srv == w.srv {
+		w.s.tired = false
 	}
 }
 
@@ -163,4 +184,7 @@ func (srv *server) pong() {
 	_, oldest := srv.awaits()
 	srv.mixed = srv.mixed || oldest <= srv.pinged
 	srv.ping, srv.quiet = nil, false
+	if srv.s.srv == srv {
+		srv.s.tired = false
+	}
 }

@@ -200,6 +200,12 @@ func (p *play) do(verb, rest string) {
 			p.fatalf("%v", err)
 		}
 		p.slept.Add(int64(d))
+	case "soft":
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			p.fatalf("%v", err)
+		}
+		p.link.cfg.Soft = d // before there is a session
 	case "full":
 		p.here().conn.fill()
 	case "empty":

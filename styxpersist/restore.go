@@ -26,7 +26,7 @@ func (s *session) resume(srv *server) {
 	s.mu.Lock()
 	defer s.gate.Unlock()
 	defer s.mu.Unlock()
-	s.srv = srv
+	s.srv, s.tired = srv, false
 	s.kick()
 	if s.absence.since.IsZero() {
 		srv.swept = true

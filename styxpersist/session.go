@@ -57,6 +57,8 @@ type session struct {
 	stays    map[*node]*stay // held: files with hidden names
 	sweeping map[place]bool  // hidden names left behind that are being removed
 
+	tired bool // with Config.Soft: the server is away for so long that nobody waits for it
+
 	fidsFollow bool // the server's fids stay with their files when these are renamed, as far as is known
 
 	local    []byte // answers of our own that are to be told; mu

@@ -58,7 +58,7 @@ var errorNames = map[string]*lib9p.Error{
 	"undecided": errUndecided, "unknownfid": errUnknownFid, "dupfid": errDupFid, "badname": errBadName,
 	"proto": errProto, "notfound": errNotFound, "stale": errStale, "authlost": errAuthLost, "authfailed": errAuthFailed, "io": errIO,
 	"attrtoobig": errAttrTooBig, "nodata": {Errno: lib9p.ENODATA},
-	"openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "toolong": errTooLong, "badoffset": errBadOffset,
+	"noserver": errNoServer, "openwalk": errOpenWalk, "xattrlost": errXattrLost, "locklost": errLockLost, "toolong": errTooLong, "badoffset": errBadOffset,
 	"exists": {Ename: "file already exists", Errno: lib9p.EEXIST},
 	"perm":   {Ename: "permission denied", Errno: lib9p.EACCES},
 	"nofile": {Ename: "too many open files", Errno: lib9p.EMFILE},

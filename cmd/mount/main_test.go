@@ -344,7 +344,7 @@ func TestRefused(t *testing.T) {
 		{"-o noatime A D", "no such option"},
 		{"-o uid=x A D", "a number"},
 		{"-o ro=1 A D", "takes no value"},
-		{"-o soft=10 A D", "not built yet"},
+		{"-o soft=x A D", "a number from 1"},
 		{"-o log= A D", "a file is wanted"},
 		{"-o log=D A D", "-o log: open"},
 		{"-o dialect=9P3 A D", "the dialects are"},

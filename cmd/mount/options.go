@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/mount/fuse"
@@ -23,6 +24,7 @@ type options struct {
 	cache                *fuse.Cache // nil: the backend's default
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
+	soft                 time.Duration  // with -p: when those who wait get an error, 0 for never
 	dialect              *lib9p.Dialect // nil: the best that the server speaks
 	qids                 styxpersist.QidPolicy
 }
@@ -78,9 +80,12 @@ func parseOptions(list string) (o options, err error) {
 				err = fmt.Errorf("-o %s: the policies are auto, strict and name", opt)
 			}
 		case "soft":
-			err = fmt.Errorf("-o soft is not built yet: a mount with -p waits as long as it takes, and ^C ends a program that waits")
+			var n *uint32
+			if n, err = number(opt, value, 1, 86400); err == nil {
+				o.soft = time.Duration(*n) * time.Second
+			}
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache= and qids=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache=, qids= and soft=", opt)
 		}
 		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
