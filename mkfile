@@ -112,6 +112,11 @@ sim:V:
 	done
 	exit 1
 
+#: matrix     hold every message against every fault, and write tests/matrix/RESULTS
+matrix:V:
+	cd tests
+	go test -count=1 -run TestMatrix ./matrix -results RESULTS
+
 #: programs   run git, sqlite, tar, rsync, vim and go at length on mounts whose server is killed every 2 seconds
 programs:V:
 	cd tests

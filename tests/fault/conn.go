@@ -208,7 +208,9 @@ func (c *conn) end(how End) {
 		case RST:
 			reset(c.client)
 		case Silent:
-			silence(c.client)
+			if err := silence(c.client); err != nil {
+				c.p.fail(err)
+			}
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package fault
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -28,6 +30,7 @@ type Proxy struct {
 	delay  time.Duration
 	tap    func(Message)
 	closed bool
+	failed error // what could not be done as it was asked for
 }
 
 // New returns a proxy that takes calls at address and calls the server with dial for each of them. A call that dial fails
@@ -84,7 +87,8 @@ func (p *Proxy) Break(end End) {
 	}
 }
 
-// Close ends all connections and returns when nothing of the proxy is left running.
+// Close ends all connections and returns when nothing of the proxy is left running. The error is of the first fault that
+// could not take place.
 func (p *Proxy) Close() error {
 	err := p.listener.Close()
 	p.mu.Lock()
@@ -97,7 +101,17 @@ func (p *Proxy) Close() error {
 	}
 	p.mu.Unlock()
 	p.all.Wait()
-	return err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(err, p.failed)
+}
+
+func (p *Proxy) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil {
+		p.failed = fmt.Errorf("break a connection: %w", err)
+	}
 }
 
 func (p *Proxy) accept() {

@@ -7,17 +7,20 @@ import (
 )
 
 // silence has the kernel throw away all that comes on c, so that not even an acknowledgement goes back.
-func silence(c net.Conn) {
+func silence(c net.Conn) error {
 	t, ok := c.(*net.TCPConn)
 	if !ok {
-		return
+		return nil
 	}
 	raw, err := t.SyscallConn()
 	if err != nil {
-		return
+		return err
 	}
 	nothing := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
-	raw.Control(func(fd uintptr) {
-		unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
-	})
+	if gone := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing})
+	}); gone != nil {
+		return nil
+	}
+	return err
 }
