@@ -24,8 +24,9 @@
 // mutex is held while the table is looked at, never while anything is read or written, so the two
 // directions block each other nowhere that a direct connection would not.
 //
-// Beside them there is the keeper, which connects, and judges what a dead connection left; a watch, which pings a server that is silent; the sender, which
-// writes requests that had to wait; and a goroutine for each fid that is on its way back and each request being proved.
+// Beside them there is the keeper, which connects, and judges what a dead connection left; a watch, which pings a server that
+// is silent; the sender, which writes requests that had to wait, or that the server would not take; and a goroutine for each fid
+// that is on its way back, each request being proved, and each dead connection of which the end is awaited.
 // While the server is away nothing waits for it that need not: flushes, clunks and errors are answered at once.
 //
 // A request waits for its own fids only. Those on one fid keep their order; those on others pass.
