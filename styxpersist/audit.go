@@ -78,7 +78,30 @@ func (s *session) audit(final bool) error {
 	if err := s.auditTags(); err != nil {
 		return err
 	}
+	if err := s.auditOrder(all); err != nil {
+		return err
+	}
 	return s.auditNodes(refs, writing, final)
+}
+
+// auditOrder looks whether each fid is in the list where it belongs.
+func (s *session) auditOrder(all map[*fid]bool) error {
+	o := &s.order
+	in := make(map[*fid]*fidList)
+	for _, l := range [...]*fidList{&o.here, &o.hereOpen, &o.coming, &o.held, &o.open, &o.rest, &o.leaving, &o.again} {
+		l.each(func(f *fid) { in[f] = l })
+	}
+	for f := range all {
+		want, is := s.rankOf(f), in[f]
+		delete(in, f)
+		if is != want {
+			return fmt.Errorf("fid %d is in the wrong list", f.num)
+		}
+	}
+	for f := range in {
+		return fmt.Errorf("fid %d is in a list, and nobody has it", f.num)
+	}
+	return nil
 }
 
 func (s *session) auditTags() error {

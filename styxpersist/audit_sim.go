@@ -31,8 +31,8 @@ func Watched(cfg Config) (watched Config, audit func(fids map[uint32]bool) error
 			return fmt.Errorf("%d requests and %d bytes wait to be sent", len(s.ready), len(s.local))
 		case s.srv == nil:
 			return nil
-		case s.srv.restoring > 0 || len(s.srv.discards) > 0:
-			return fmt.Errorf("%d fids are on their way back, %d to be clunked", s.srv.restoring, len(s.srv.discards))
+		case s.srv.urgent > 0 || s.srv.sweeping > 0 || s.srv.window.busy > 0 || len(s.srv.discards) > 0:
+			return fmt.Errorf("%d fids are on their way back, %d to be clunked", s.srv.urgent+s.srv.sweeping, len(s.srv.discards))
 		}
 		for _, r := range s.srv.tags {
 			if r != nil {

@@ -11,6 +11,7 @@ import (
 var (
 	errRemoved  = errors.New("it was removed")
 	errReplaced = errors.New("another file has its name")
+	errNoTag    = errors.New("too much is under way")
 )
 
 // number returns the errno of a server's refusal, and 0 for another error.
@@ -27,7 +28,7 @@ func passing(err error) bool {
 	case lib9p.EMFILE, lib9p.ENFILE, lib9p.ENOMEM, lib9p.EINTR:
 		return true
 	}
-	return errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, context.DeadlineExceeded) || err == errNoTag
 }
 
 func isBusy(err error) bool {

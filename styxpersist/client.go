@@ -169,19 +169,16 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 	if r.writes != nil {
 		s.lengthUnknown(r.writes)
 	}
-	if r.fid != nil && r.typ == lib9p.TypeTclunk && r.fid.role == roleXattrW {
-		s.forget(r.fid)
-	}
 	reply := lib9p.ErrorMsg(s.d, err)
-	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk && r.fid.rclose) {
-		// The fid is clunked even if the remove fails, and of a remove on close nobody asks how it went.
+	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) {
+		// The fid is gone even if the clunk fails, and of a remove on close nobody asks how it went.
 		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {
 			s.srv.discard(r.fid.sfid) // it was brought back meanwhile, and this server knows nothing of the remove
 		}
-		s.forget(r.fid)
-		if r.typ == lib9p.TypeTclunk {
+		if r.typ == lib9p.TypeTclunk && r.fid.rclose {
 			reply = &lib9p.Rclunk{}
 		}
+		s.forget(r.fid)
 	}
 	s.answer(r, reply)
 }

@@ -132,6 +132,7 @@ func (s *session) handshake(conn lib9p.Transport) (*server, error) {
 		srv.giveUp(err)
 		s.readOut(srv, err)
 	})
+	s.spawn(srv.poster)
 	ctx, cancel := context.WithTimeout(s.ctx, handshakeTime)
 	defer cancel()
 	if mutate.Has(mutate.NoTimeout) {
@@ -198,11 +199,11 @@ func (s *session) goodbye(srv *server) {
 	defer context.AfterFunc(ctx, func() { srv.conn.Close() })() // a writer may hold up the removals
 	s.mu.Lock()
 	var remove []uint32
-	for _, f := range s.fids {
-		if f.rclose && f.usable(srv.gen) {
+	s.order.hereOpen.each(func(f *fid) {
+		if f.rclose {
 			remove = append(remove, f.sfid)
 		}
-	}
+	})
 	s.mu.Unlock()
 	for _, sfid := range remove {
 		srv.call(ctx, &lib9p.Tremove{Fid: sfid})

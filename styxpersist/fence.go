@@ -85,10 +85,13 @@ func (s *session) exorcise() {
 	if s.haunted || len(s.zombies) > 0 {
 		return
 	}
-	for _, f := range s.fids {
-		if f.attr != nil {
-			f.attr.loose, f.attr.torn = false, false
-		}
+	o := &s.order
+	for _, l := range [...]*fidList{&o.hereOpen, &o.coming, &o.leaving, &o.open} {
+		l.each(func(f *fid) {
+			if f.attr != nil {
+				f.attr.loose, f.attr.torn = false, false
+			}
+		})
 	}
 }
 

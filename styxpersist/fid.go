@@ -38,11 +38,11 @@ type fid struct {
 	unsent  int      // taken from waiting, not yet written
 	barrier *request // sent from the queue, and it changes the fid: nothing passes it
 
-	leaving   bool    // a Tclunk or Tremove of it is under way: its number is free for another
-	users     int     // requests that name it and have no answer
-	became    int     // how often it was found to be another file than it is on this connection
-	restoring *server // where a goroutine is bringing it back
-	dropped   bool    // the client has let go of it
+	leaving bool      // a Tclunk or Tremove of it is under way: its number is free for another
+	users   int       // requests that name it and have no answer
+	back    *comeback // on its way back on the present connection
+	link    fidLink   // in the order
+	dropped bool      // the client has let go of it
 }
 
 type fidState uint8
@@ -65,10 +65,8 @@ const (
 // usable reports whether the fid exists on the connection of generation gen.
 func (f *fid) usable(gen int) bool { return f.state == fidLive && f.gen == gen }
 
-// urgent reports whether the fid is to come back before it is used. One that is on its way out comes when that has its turn.
-func (f *fid) urgent() bool {
-	return (f.open || f.role == roleXattrR || f.role == roleXattrW) && !f.leaving
-}
+// mustReturn reports whether the fid is more than a place to walk from, so that it is to come back before anybody asks.
+func (f *fid) mustReturn() bool { return f.open || f.role != roleFile }
 
 // idle reports that nothing is queued for the fid, so that a request need not queue either.
 func (f *fid) idle() bool { return len(f.waiting) == 0 && f.unsent == 0 && f.barrier == nil }
@@ -135,8 +133,9 @@ func (s *session) forget(f *fid) {
 	if f.dropped {
 		return
 	}
-	f.dropped = true
+	f.dropped, f.back = true, nil
 	f.setOpen(false)
+	s.rank(f)
 	s.unhide(f.node)
 	if s.fids[f.num] == f {
 		delete(s.fids, f.num)

@@ -84,6 +84,7 @@ func (s *session) cancelled(old *request) {
 			}
 			s.forget(f)
 		}
+		s.rank(f)
 	}
 	s.finish(old)
 }

@@ -123,7 +123,7 @@ func (s *session) liftHazardsThat(gone func(hazard) bool) {
 		return
 	}
 	s.hazards = slices.DeleteFunc(s.hazards, gone)
-	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 }) {
-		s.advance(f)
+	for _, r := range s.inOrder() {
+		s.advanceFids(r)
 	}
 }

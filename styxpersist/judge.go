@@ -1,8 +1,6 @@
 package styxpersist
 
 import (
-	"slices"
-
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -16,7 +14,6 @@ func (s *session) lose(srv *server) {
 	writeErr := srv.lastWriteErr()
 	s.mu.Lock()
 	s.srv, s.fidsFollow = nil, false
-	srv.settled.Broadcast()
 	srv.dead = true
 	if s.hangs++; srv.cause != errHung {
 		s.hangs = 0
@@ -27,27 +24,20 @@ func (s *session) lose(srv *server) {
 	s.absence = s.counters.begin()
 	s.softAfter(s.link.cfg.Soft)
 	s.counters.Deaths.Add(1)
-	s.ready = nil
-	for _, f := range s.fids {
-		s.loseFid(srv, f)
-	}
-	var all []*request
-	for _, r := range s.reqs {
-		if r != nil {
-			r.kept = true
-			if r.hide != nil && r.hide.gen == srv.gen && r.state == proving && !srv.fenced {
-				r.old = append(r.old, srv)
-			}
-			all = append(all, r)
-			for _, f := range [...]*fid{r.fid, r.fid2} {
-				if f != nil && f.leaving { // another may have its number
-					s.loseFid(srv, f)
-				}
+	open, all := s.strand(srv), s.inOrder()
+	for _, r := range append(all, s.ready...) {
+		r.kept = true
+		if r.hide != nil && r.hide.gen == srv.gen && r.state == proving && !srv.fenced {
+			r.old = append(r.old, srv)
+		}
+		for _, f := range [...]*fid{r.fid, r.fid2, r.makes} {
+			if f != nil {
+				s.loseFid(srv, f)
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b *request) int { return int(int64(a.seq - b.seq)) })
-	s.report(Lost{Cause: srv.cause, Open: s.openFids(), Waiting: len(all)})
+	s.ready = nil
+	s.report(Lost{Cause: srv.cause, Open: open, Waiting: len(all)})
 	for _, r := range all {
 		s.judge(srv, r)
 	}
@@ -66,7 +56,8 @@ func (s *session) lose(srv *server) {
 
 // loseFid takes f off a dead connection. A fid whose other half was in the connection is dead.
 func (s *session) loseFid(srv *server, f *fid) {
-	f.waiting, f.unsent, f.barrier, f.restoring, f.astray = nil, 0, nil, nil, false
+	defer s.rank(f)
+	f.waiting, f.unsent, f.barrier, f.back, f.astray = nil, 0, nil, nil, false
 	if f.state == fidDead && f.again {
 		f.state, f.err, f.again, f.gen = fidLive, nil, false, 0
 	}
@@ -172,14 +163,4 @@ func (s *session) appends(f *fid) bool {
 		return f.flags&lib9p.OAPPENDU != 0
 	}
 	return false
-}
-
-func (s *session) openFids() int {
-	n := 0
-	for _, f := range s.fids {
-		if f.open {
-			n++
-		}
-	}
-	return n
 }

@@ -61,8 +61,8 @@ func (s *session) settleAs(r *request, f lib9p.Frame) error {
 		s.srv.discard(r.fid.sfid) // it is what it was before r still, on this connection
 	}
 	if opens {
-		r.fid.gen, r.fid.restoring = 0, nil
-		r.fid.became++
+		r.fid.gen, r.fid.back = 0, nil
+		s.rank(r.fid)
 	}
 	flushes := r.flushes
 	r.flushes = nil // their answers come behind

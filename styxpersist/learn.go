@@ -208,6 +208,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnCreate(r, m.Name, uint32(m.Mode), f)
 		if s.d == lib9p.U && m.Perm&special != 0 {
 			r.fid.setOpen(false) // it stands there, and has not been opened
+			s.rank(r.fid)
 			r.fid.node.kind = kindUnknown
 		}
 	case lib9p.TypeTlcreate:
@@ -262,6 +263,7 @@ func (s *session) made(r *request, as role, n *node) {
 	f := r.makes
 	f.state, f.role, f.maker = fidLive, as, nil
 	f.setNode(n)
+	s.rank(f)
 	if f.users > 0 { // requests that did not wait for the fid
 		for _, r := range s.reqs {
 			if r != nil && r.typ == lib9p.TypeTwrite && r.fid == f {
@@ -359,6 +361,7 @@ func (s *session) learnOpen(f *fid, flags uint32, answer lib9p.Frame) {
 		f.setNode(&node{root: n.root, parent: n.parent.hold(), name: n.name, gone: true})
 	}
 	f.node.qid = qid
+	s.rank(f)
 	s.setFlags(f, flags)
 	switch {
 	case !s.truncates(flags):

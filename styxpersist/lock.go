@@ -44,6 +44,7 @@ func (s *session) learnLock(r *request, status uint8) {
 	l := lockOf(r.msg(s.d).(*lib9p.Tlock))
 	f := r.fid
 	f.locks, f.lost = setLock(f.locks, l), clearLock(f.lost, l)
+	s.rank(f)
 }
 
 // setLock returns the locks of which held is the list once l has its range: as POSIX has it, what one owner had there is
@@ -135,6 +136,12 @@ func (s *session) restores(srv *server, f *fid, sfid uint32) bool {
 
 // relock asks for one lock. The reclaim flag is not used: servers refuse it.
 func (s *session) relock(ctx context.Context, srv *server, sfid uint32, l lockRange) bool {
+	select {
+	case srv.relocks <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { <-srv.relocks }()
 	m := &lib9p.Tlock{Fid: sfid, LockType: l.typ, Start: l.first, ProcID: l.proc, ClientID: l.client}
 	if l.last != math.MaxUint64 {
 		m.Length = l.last - l.first + 1

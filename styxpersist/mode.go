@@ -113,12 +113,15 @@ func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 
 // payAll puts back the modes of the files that no fid will open again. The mutex is held.
 func (s *session) payAll(srv *server) {
+	if len(s.owed) == 0 {
+		return
+	}
+	opens := make(map[*node]bool)
+	for _, l := range [...]*fidList{&s.order.coming, &s.order.leaving, &s.order.held, &s.order.open} {
+		l.each(func(f *fid) { opens[f.node] = opens[f.node] || f.open })
+	}
 	for _, n := range s.owed {
-		opens := false
-		for _, f := range s.fids {
-			opens = opens || f.node == n && f.open && f.state == fidLive
-		}
-		if !opens {
+		if !opens[n] {
 			s.paySoon(srv, n)
 		}
 	}

@@ -163,6 +163,7 @@ func (s *session) resolve(r *request) *lib9p.Error {
 	}
 	if r.typ == lib9p.TypeTclunk || r.typ == lib9p.TypeTremove {
 		r.fid.leaving = true
+		s.rank(r.fid)
 	}
 	if makes == lib9p.NoFid {
 		if r.typ == lib9p.TypeTauth || r.typ == lib9p.TypeTattach || r.typ == lib9p.TypeTxattrwalk || r.typ == lib9p.TypeTwalk && f.U32(lib9p.OffFid2) == lib9p.NoFid {

@@ -44,7 +44,8 @@ type Config struct {
 	// do not come all at once. Nil for math/rand.
 	Rand func() float64
 
-	watch func(*link) // of the simulation
+	watch  func(*link) // of the simulation
+	window int         // of benchmarks: the most that fids come back at a time, 0 for windowMost
 }
 
 // Init serves 9P on client, and keeps the conversation alive on connections that it asks for on the

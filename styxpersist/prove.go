@@ -36,19 +36,15 @@ func (v verdict) reason() string {
 
 func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 
-// proveAll starts to find out what became of the requests that need a proof. The mutex is held.
-func (s *session) proveAll(srv *server) {
-	files := make(map[*node]bool)
-	for _, r := range s.reqs {
-		switch {
-		case r == nil || r.state != proving:
-		case !s.writesToEnd(r):
-			s.spawn(func() { s.prove(srv, r) })
-		case !files[r.writes]:
-			n := r.writes
-			files[n] = true
-			s.spawn(func() { s.proveAppends(srv, n) })
-		}
+// proveSoon has it found out what became of r. Those that write to the end of one file are decided together,
+// with the first; files are those of which one has been met. The mutex is held.
+func (s *session) proveSoon(srv *server, r *request, files map[*node]bool) {
+	switch n := r.writes; {
+	case !s.writesToEnd(r):
+		s.inTurn(srv, func() { s.prove(srv, r) })
+	case !files[n]:
+		files[n] = true
+		s.inTurn(srv, func() { s.proveAppends(srv, n) })
 	}
 }
 
@@ -78,7 +74,8 @@ func (s *session) prove(srv *server, r *request) {
 }
 
 // probing tries probe, which is for rs, a few times while it fails, and once more when the old connections are drained. It
-// returns how it failed in the end, and false where srv has died, so that rs are the next connection's.
+// returns how it failed in the end, and false where srv has died, so that rs are the next connection's. It has a place in the
+// window, see inTurn.
 func (s *session) probing(srv *server, rs []*request, probe func() error) (failed error, ok bool) {
 	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(rs[0].seq)}
 	for tries := 0; tries < 4; {
@@ -90,7 +87,8 @@ func (s *session) probing(srv *server, rs []*request, probe func() error) (faile
 		case failed == nil:
 			return nil, true
 		case failed == errDraining:
-			if !s.awaitDrain(srv, rs) {
+			drained := false
+			if !s.outside(srv, func() { drained = s.awaitDrain(srv, rs) }) || !drained {
 				return nil, false
 			}
 			continue

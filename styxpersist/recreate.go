@@ -30,7 +30,7 @@ func (s *session) lookAgain(r *request, f lib9p.Frame) bool {
 	r.state, r.srv, r.refused, r.kept = proving, nil, refusal, true
 	r.fid.barrier = nil
 	r.fid.waiting = append([]*request{r}, r.fid.waiting...)
-	s.spawn(func() { s.prove(srv, r) })
+	s.inTurn(srv, func() { s.prove(srv, r) })
 	return true
 }
 

@@ -193,9 +193,11 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 		if r.discards {
 			srv.freeSfid(r.frame.U32(lib9p.OffFid))
 		}
-		if len(s.ready) > 0 {
+		if len(s.ready) > 0 || len(srv.discards) > 0 {
 			s.kick()
 		}
+		srv.window.grow()
+		s.fill(srv)
 		r.own <- append(lib9p.Frame(nil), f...)
 		return nil, nil
 	}

@@ -276,6 +276,15 @@ func (s *session) advance(f *fid) {
 	}
 }
 
+// advanceFids is advance for the fids that r names.
+func (s *session) advanceFids(r *request) {
+	for _, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil {
+			s.advance(f)
+		}
+	}
+}
+
 func (s *session) pop(f *fid, r *request) {
 	f.waiting = f.waiting[1:]
 	f.unsent++

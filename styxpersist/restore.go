@@ -1,9 +1,7 @@
 package styxpersist
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"time"
 
 	"9fans.net/go/plan9"
@@ -29,147 +27,48 @@ func (s *session) resume(srv *server) {
 	s.srv, s.tired = srv, false
 	s.kick()
 	if s.absence.since.IsZero() {
-		srv.swept = true
+		srv.isBack, srv.swept = true, true
 		return // the first connection: there is nothing to bring back
 	}
-	for _, f := range s.fidsThat(func(f *fid) bool { return len(f.waiting) > 0 || f.urgent() }) {
-		if f.state == fidLive && f.urgent() {
-			s.restoreSoon(f)
+	files := make(map[*node]bool)
+	for _, r := range s.inOrder() {
+		if r.state == proving {
+			s.proveSoon(srv, r, files)
 		}
-		s.advance(f)
+		s.advanceFids(r)
 	}
 	s.payAll(srv)
-	s.proveAll(srv)
 	if len(s.stays) > 0 {
 		s.spawn(func() { s.stay(srv) })
 	}
-	s.spawn(func() { s.settle(srv) })
+	s.fill(srv)
 }
 
-// settle waits until what is needed first is back, says so, and then brings back the rest.
-func (s *session) settle(srv *server) {
+// comeBack brings back the fid of c, which has its turn.
+func (s *session) comeBack(c *comeback) {
+	s.awaitOld(c)
+	sfid, locked := s.restore(c)
 	s.mu.Lock()
-	for s.srv == srv && srv.restoring > 0 {
-		srv.settled.Wait()
-	}
-	if s.srv != srv {
-		s.mu.Unlock()
-		return
-	}
-	s.report(s.counters.end(s.absence))
-	rest := s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.usable(srv.gen) && !f.leaving })
+	s.finished(c)
 	s.mu.Unlock()
-	for _, f := range rest {
-		s.mu.Lock()
-		for s.srv == srv && srv.restoring >= sweepWindow {
-			srv.settled.Wait()
-		}
-		if s.srv != srv {
-			s.mu.Unlock()
-			return
-		}
-		if !f.dropped && f.state == fidLive && !f.usable(srv.gen) && !f.leaving {
-			s.restoreSoon(f)
-		}
-		s.mu.Unlock()
-	}
-	s.mu.Lock()
-	for s.srv == srv && srv.restoring > 0 {
-		srv.settled.Wait()
-	}
-	s.sweptUp(srv)
-	s.mu.Unlock()
-}
-
-// fidsThat returns the fids that ok takes, in the order of their numbers: the same trouble is recovered from in the same way.
-func (s *session) fidsThat(ok func(*fid) bool) []*fid {
-	var l []*fid
-	for _, f := range s.fids {
-		if ok(f) {
-			l = append(l, f)
-		}
-	}
-	slices.SortFunc(l, func(a, b *fid) int { return cmp.Compare(a.num, b.num) })
-	return l
-}
-
-const (
-	sweepWindow   = 16  // fids that the background brings back at a time
-	restoreWindow = 256 // requests of ours under way at a time
-)
-
-// restoreSoon has f brought back on the present connection. The mutex is held.
-func (s *session) restoreSoon(f *fid) {
-	srv := s.srv
-	if srv == nil || f.restoring == srv || f.dropped {
-		return
-	}
-	f.restoring = srv
-	became := f.became
-	srv.restoring++
-	s.spawn(func() {
-		s.awaitRoot(srv, f)
-		s.awaitOld(srv, f)
-		srv.window <- struct{}{}
-		sfid, locked := s.restore(srv, f, became)
-		<-srv.window
-		s.mu.Lock()
-		srv.restoring--
-		srv.settled.Broadcast()
-		s.mu.Unlock()
-		s.tell(nil)
-		if locked {
-			s.regain(srv, f, sfid)
-		}
-	})
-}
-
-// awaitRoot waits until f's root is reached on srv, or refused.
-func (s *session) awaitRoot(srv *server, f *fid) {
-	s.mu.Lock()
-	if f.dropped {
-		s.mu.Unlock()
-		return
-	}
-	w := s.rootWay(srv, f.node.root)
-	s.mu.Unlock()
-	select {
-	case <-w.ready:
-	case <-w.slow:
-		s.aside(srv, w.ready)
-	case <-srv.ctx.Done():
+	s.tell(nil)
+	if locked {
+		s.regain(c.srv, c.fid, sfid)
 	}
 }
 
-// aside waits for c, which takes its time. Meanwhile what is being brought back
-// holds up nobody: neither the word that all is back, nor fids of other roots.
-func (s *session) aside(srv *server, c <-chan struct{}) {
-	s.mu.Lock()
-	srv.restoring--
-	srv.settled.Broadcast()
-	s.mu.Unlock()
-	select {
-	case <-c:
-	case <-srv.ctx.Done():
-	}
-	s.mu.Lock()
-	srv.restoring++
-	s.mu.Unlock()
-}
-
-// restore brings f back on srv: walks to it, checks that it is the same file, opens it as it was open. What does not pass
+// restore brings the fid of c back: walks to it, checks that it is the same file, opens it as it was open. What does not pass
 // makes the fid dead, and only the fid. It tries again for as long as srv lives where the trouble may pass.
-// It gives up where the fid has become something else than became says, which has its own way back.
+// It gives up where the fid has become something else, which has its own way back.
 // Where the fid had locks it is not there yet: it has to regain them on the sfid returned.
-func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked bool) {
-	pauses := backoff{least: 20 * time.Millisecond, most: 2 * time.Second, rand: spread(uint64(f.num))}
-	grace := time.Now().Add(exclGrace)
+func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
+	srv, f := c.srv, c.fid
 	for {
-		if sleep(srv.ctx, pauses.pause()) != nil {
+		if s.pause(c) != nil {
 			return 0, false
 		}
 		s.mu.Lock()
-		if f.dropped || f.state != fidLive || s.srv != srv || f.became != became {
+		if f.back != c {
 			s.mu.Unlock()
 			return 0, false
 		}
@@ -179,7 +78,7 @@ func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked 
 
 		sfid, err := s.reach(srv, &w)
 		s.mu.Lock()
-		if f.dropped || s.srv != srv || f.became != became {
+		if f.back != c {
 			if err == nil {
 				srv.discard(sfid)
 			}
@@ -188,7 +87,7 @@ func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked 
 		}
 		switch {
 		case err == nil:
-			if moves == s.moves && !s.namesMove() {
+			if f.node.sought && moves == s.moves && !s.namesMove() {
 				s.found(f.node)
 			}
 			if f.open {
@@ -205,14 +104,15 @@ func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked 
 			s.mu.Unlock()
 			return 0, false
 		case passing(err), isGoneAway(err) && (moves != s.moves || s.namesMove()),
-			w.open && isBusy(err) && time.Now().Before(grace):
+			w.open && isBusy(err) && time.Now().Before(c.grace):
 			s.mu.Unlock()
 			continue
 		}
-		f.restoring = nil
+		f.back = nil
 		f.die(deathOf(f, err))
 		_, lostTree := errors.AsType[*rootError](err)
 		f.again = !f.open && f.role == roleFile || lostTree || err == errTooLong
+		s.rank(f)
 		s.reportDead(f, err)
 		s.paySoon(srv, f.node)
 		s.advance(f)
@@ -223,7 +123,8 @@ func (s *session) restore(srv *server, f *fid, became int) (sfid uint32, locked 
 
 // arrived makes sfid, which is as f was, f's place on srv.
 func (s *session) arrived(srv *server, f *fid, sfid uint32) {
-	f.sfid, f.gen, f.restoring = sfid, srv.gen, nil
+	f.sfid, f.gen, f.back, f.astray = sfid, srv.gen, nil, false
+	s.rank(f)
 	if f.open {
 		s.askLength(f)
 	}

@@ -17,6 +17,31 @@ type rootWay struct {
 	attached bool          // and qid is its root's, as the server has it; mutex
 	qid      lib9p.Qid
 	err      error // refused, for as long as the connection lives; mutex
+
+	parked []*comeback // that wait for it; mutex
+}
+
+func (w *rootWay) isReady() bool { return closed(w.ready) }
+func (w *rootWay) isSlow() bool  { return closed(w.slow) }
+
+func closed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// parkedUrgent returns how many fids wait for w that something waits for.
+func (w *rootWay) parkedUrgent() int {
+	n := 0
+	for _, c := range w.parked {
+		if !c.sweep {
+			n++
+		}
+	}
+	return n
 }
 
 // root returns the root of an attach, a new one where there is none like it.
@@ -77,8 +102,9 @@ func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 		if !passing(err) && !isBusy(err) {
 			s.mu.Lock()
 			w.err = err
-			s.mu.Unlock()
 			close(w.ready)
+			s.unpark(srv, w)
+			s.mu.Unlock()
 			if err != nil {
 				s.log.Warn("cannot attach again", "aname", r.aname, "uname", r.uname, "err", err)
 			}
@@ -86,7 +112,10 @@ func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 		}
 		if !slow {
 			slow = true
+			s.mu.Lock()
 			close(w.slow)
+			s.fill(srv)
+			s.mu.Unlock()
 		}
 		s.log.Debug("cannot attach again yet", "aname", r.aname, "uname", r.uname, "err", err)
 	}

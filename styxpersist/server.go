@@ -33,11 +33,15 @@ type server struct {
 	freeTags  queue[uint16]
 	freeSfids queue[uint32]
 	nextSfid  uint32
-	restoring int           // fids that are being brought back
-	settled   *sync.Cond    // of the mutex: restoring became less, or the connection died
-	window    chan struct{} // bounds the fids brought back at a time
-	discards  []uint32      // sfids that the server may have made and nobody wants
-	unknown   int           // answers to no question
+	own       int           // requests of the session's own that have no answer
+	outbox    []byte        // requests of the session's own that are to be written
+	asked     queue[func()] // has to be done, in order; called with the mutex held and a place in the window
+	window    window
+	urgent    int      // fids on their way back, but for
+	sweeping  int      // those that nobody waits for
+	isBack    bool     // what was to be brought back is, and this has been said
+	discards  []uint32 // sfids that the server may have made and nobody wants
+	unknown   int      // answers to no question
 	roots     map[*root]*rootWay
 	helpers   map[helperKey]*helper
 	swept     bool // helpers are not kept any more
@@ -50,6 +54,9 @@ type server struct {
 	isOver  bool          // it is fenced, or there is no use in waiting for that
 	over    chan struct{} // closed then
 
+	posted  chan struct{} // capacity 1: something is in the outbox
+	relocks chan struct{} // holds a token for each lock that is being asked for
+
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	givenUp  sync.Once
@@ -61,6 +68,7 @@ type server struct {
 const (
 	tagUnused = 0xfffe // a stag that no request ever has
 	maxTags   = 0xff00
+	maxOwn    = 4096 // of them for the session's own requests
 	// Numbers wait in a queue this long before they are used again: a
 	// server that mixes up an old use and a new one then does no harm.
 	tagsAtRest  = 64
@@ -77,15 +85,22 @@ func newServer(s *session, conn lib9p.Transport, gen int) *server {
 		helpers: make(map[helperKey]*helper),
 		gone:    make(chan struct{}),
 		over:    make(chan struct{}),
-		window:  make(chan struct{}, restoreWindow),
-		settled: sync.NewCond(&s.mu),
+		window:  newWindow(s.link.cfg.window),
+		posted:  make(chan struct{}, 1),
+		relocks: make(chan struct{}, windowMost),
 	}
 	srv.ctx, srv.cancel = context.WithCancel(s.ctx)
 	return srv
 }
 
-// newTag gives r a stag. It returns false where all are under way.
+// newTag gives r a stag. It returns false where all that r may have are under way.
 func (srv *server) newTag(r *request) bool {
+	switch taken := len(srv.tags) - srv.freeTags.len(); {
+	case r.own == nil && taken-srv.own >= maxTags-maxOwn || r.own != nil && srv.own >= maxOwn:
+		return false
+	case r.own != nil:
+		srv.own++
+	}
 	switch n := len(srv.tags); {
 	case srv.freeTags.len() > tagsAtRest || n == maxTags && srv.freeTags.len() > 0:
 		r.stag = srv.freeTags.take()
@@ -132,6 +147,9 @@ func (srv *server) freeTag(r *request) {
 	case srv.outstanding(r.stag) == r:
 		srv.tags[r.stag] = nil
 		srv.freeTags.put(r.stag)
+		if r.own != nil {
+			srv.own--
+		}
 	}
 }
 
@@ -231,30 +249,15 @@ func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
 
 // ask is call where more is to be known of the request than its message.
 func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg, error) {
-	s := srv.s
 	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), sent, srv
-	s.mu.Lock()
-	if r.typ == lib9p.TypeTversion {
-		r.stag, srv.version = lib9p.NoTag, r
-	} else if !srv.newTag(r) {
-		s.mu.Unlock()
-		return nil, &lib9p.Error{Ename: "no free tag", Errno: lib9p.EAGAIN}
-	}
-	d := s.d
-	s.mu.Unlock()
-	f, err := lib9p.Pack(d, r.stag, m)
-	if err == nil && f.Size() > srv.msize {
-		err = errTooLong
-	}
+	srv.s.mu.Lock()
+	d, err := srv.s.d, srv.post(r, m)
+	nth := srv.window.asked
+	srv.s.mu.Unlock()
 	if err != nil {
-		s.mu.Lock()
-		srv.freeTag(r)
-		s.mu.Unlock()
 		return nil, err
 	}
-	if _, err := srv.write(f); err != nil {
-		return nil, fmt.Errorf("%w: %w", errGone, err)
-	}
+	var f lib9p.Frame
 	select {
 	case f = <-r.own:
 	case <-srv.gone:
@@ -274,6 +277,11 @@ func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg,
 		return nil, fmt.Errorf("server sent a malformed message: %w", err)
 	}
 	if e := lib9p.ErrorOf(m); e != nil {
+		if passing(e) {
+			srv.s.mu.Lock()
+			srv.window.shrink(nth)
+			srv.s.mu.Unlock()
+		}
 		return nil, e
 	}
 	if lib9p.TypeOf(m) != r.typ+1 {

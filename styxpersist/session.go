@@ -34,6 +34,7 @@ type session struct {
 	srv       *server // nil while the server is away
 	agreedOn  bool    // the client has its Rversion
 	fids      map[uint32]*fid
+	order     order // of the fids
 	roots     []*root
 	reqs      []*request // by ctag
 	seq       uint64
@@ -237,7 +238,7 @@ func (s *session) release() {
 			out.ends = append(out.ends, burstEnd{r, r.seq, len(out.run)})
 		}
 	}
-	for len(srv.discards) > 0 {
+	for len(srv.discards) > 0 && srv.own < maxOwn/2 { // the answers kick
 		b, ok := srv.appendClunk(out.run, srv.discards[0])
 		if !ok {
 			break

@@ -108,7 +108,7 @@ func (s *session) hide(srv *server, r *request) {
 	if r.fid2 != nil {
 		r.fid2.barrier = r
 	}
-	s.spawn(func() { s.prove(srv, r) })
+	s.inTurn(srv, func() { s.prove(srv, r) })
 }
 
 // goOn has r sent, now that what was before it is done.
@@ -276,6 +276,7 @@ func (s *session) walkAnew(n *node) {
 		default:
 			s.srv.discard(f.sfid)
 			f.gen = 0
+			s.rank(f)
 		}
 	}
 }

@@ -28,10 +28,14 @@ func (s *session) unhide(n *node) {
 	if srv == nil || n == nil || !n.hidden || n.opens > 0 || s.stays[n] == nil {
 		return
 	}
-	n.hold()
-	s.spawn(func() {
-		srv.window <- struct{}{}
-		defer func() { <-srv.window }()
+	s.inTurn(srv, func() {
+		s.mu.Lock()
+		if s.stays[n] == nil { // which holds it
+			s.mu.Unlock()
+			return
+		}
+		n.hold()
+		s.mu.Unlock()
 		pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
 		var err error
 		for range 4 {
@@ -224,7 +228,7 @@ func (s *session) leaveHidden(ctx context.Context, srv *server) {
 	}
 	s.mu.Unlock()
 	var all sync.WaitGroup
-	gate := make(chan struct{}, restoreWindow)
+	gate := make(chan struct{}, windowFirst)
 	for _, a := range l {
 		gate <- struct{}{}
 		all.Go(func() {

@@ -15,6 +15,8 @@ import (
 
 const sampled = 16 // files that are looked at for evidence
 
+const surveyWindow = 256 // that are looked at at a time
+
 // A sight is what was found where a file should be.
 type sight struct {
 	n     *node
@@ -105,8 +107,8 @@ func (s *session) sights(srv *server) []*sight {
 	for _, r := range s.roots {
 		add(r.top)
 	}
-	for _, f := range s.fidsThat(func(f *fid) bool { return f.state == fidLive && !f.leaving }) {
-		add(f.node)
+	for _, l := range [...]*fidList{&s.order.held, &s.order.open, &s.order.rest} {
+		l.each(func(f *fid) { add(f.node) })
 	}
 	for _, n := range s.owed {
 		add(n)
@@ -211,7 +213,7 @@ func sameType(a, b lib9p.Qid) bool { return (a.Type^b.Type)&identityBits == 0 }
 // lookAt looks at all, some at a time.
 func (s *session) lookAt(srv *server, all []*sight) {
 	var wait sync.WaitGroup
-	window := make(chan struct{}, restoreWindow)
+	window := make(chan struct{}, surveyWindow)
 	for _, g := range all {
 		window <- struct{}{}
 		wait.Add(1)

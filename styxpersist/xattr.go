@@ -38,6 +38,7 @@ func (s *session) learnAttrCreate(r *request) {
 	m := r.msg(s.d).(*lib9p.Txattrcreate)
 	r.fid.role = roleXattrW
 	r.fid.attr = &attrWrite{name: m.Name, size: m.Size, flags: m.Flags, again: r.doubt, loose: r.doubt && !r.fenced()}
+	s.rank(r.fid)
 }
 
 // learnAttrWrite keeps data, which the server has taken.
@@ -99,18 +100,19 @@ func (a *attrWrite) lose(fenced bool) {
 	a.torn = a.torn || !fenced && uint64(len(a.value)) < a.size
 }
 
-// awaitOld waits, where f writes an attribute, until the dead connections are drained that may still make a part
+// awaitOld waits, where c is of a fid that writes an attribute, until the dead connections are drained that may still make a part
 // of it the value.
-func (s *session) awaitOld(srv *server, f *fid) {
-	for srv.ctx.Err() == nil {
+func (s *session) awaitOld(c *comeback) {
+	for c.srv.ctx.Err() == nil {
 		s.mu.Lock()
+		f := c.fid
 		if f.attr == nil || !f.attr.loose || len(s.zombies) == 0 {
 			s.mu.Unlock()
 			return
 		}
 		over := s.zombies[0].over
 		s.mu.Unlock()
-		s.aside(srv, over)
+		s.aside(c, over)
 	}
 }
 
