@@ -29,6 +29,7 @@ func (s *session) bury(r *request) *request {
 	}
 	if f := r.fid; f != nil && (r.changesFid() || r.typ == lib9p.TypeTlock) && f.usable(srv.gen) {
 		t.waste, f.gen = append(t.waste, f.sfid), 0 // it will come back as it was
+		s.rank(f)
 	}
 	s.endanger(srv, r)
 	r.srv, r.state, r.kept = nil, queued, true

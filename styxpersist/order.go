@@ -185,18 +185,22 @@ func (s *session) line(c *comeback) {
 		w.parked = append(w.parked, c)
 		return
 	}
-	begin := func() { s.spawn(func() { s.comeBack(c) }) }
+	s.enlist(c)
+}
+
+func (s *session) enlist(c *comeback) {
+	start := func() { s.spawn(func() { s.comeBack(c) }) }
 	if c.sweep {
-		begin()
+		start()
 	} else {
-		c.srv.asked.put(begin)
+		c.srv.asked.put(start)
 	}
 }
 
 // unpark has those begin that wait for w, which is ready.
 func (s *session) unpark(srv *server, w *rootWay) {
 	for _, c := range w.parked {
-		s.line(c)
+		s.enlist(c)
 	}
 	w.parked = nil
 	s.fill(srv)

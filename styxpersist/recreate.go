@@ -3,6 +3,8 @@ package styxpersist
 import (
 	"errors"
 
+	"9fans.net/go/plan9"
+
 	"github.com/styxkit/styxkit/lib9p"
 )
 
@@ -46,7 +48,7 @@ func (p *prober) recreated(r *request, m *lib9p.Tlcreate) (verdict, error) {
 	if err != nil {
 		return undecided, err
 	}
-	if !found.ok {
+	if !found.ok || found.qid.Type&(plan9.QTDIR|plan9.QTSYMLINK) != 0 { // no Tlcreate has made that
 		return verdict{no: r.refused}, nil
 	}
 	flags := m.Flags &^ (lib9p.LCREATE | lib9p.LNOCTTY)

@@ -147,7 +147,7 @@ func (srv *server) freeTag(r *request) {
 	case srv.outstanding(r.stag) == r:
 		srv.tags[r.stag] = nil
 		srv.freeTags.put(r.stag)
-		if r.own != nil {
+		if r.own != nil && !r.buried {
 			srv.own--
 		}
 	}
