@@ -5,6 +5,7 @@ package styxpersist
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -39,6 +40,33 @@ func TestScripts(t *testing.T) {
 					t.Run(base+"/"+name+"/"+dialectLetter(d), func(t *testing.T) { playScript(t, d, base+"/"+name, script) })
 				}
 			}
+		}
+	}
+}
+
+// The original has 41 known defects, and each is named by a script that would find it.
+func TestScriptsNameDefects(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.play")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := make(map[string]bool)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if list, ok := strings.CutPrefix(line, "# original:"); ok {
+				for _, n := range strings.FieldsFunc(list, func(r rune) bool { return r < '0' || r > '9' }) {
+					named[n] = true
+				}
+			}
+		}
+	}
+	for n := 1; n <= 41; n++ {
+		if !named[strconv.Itoa(n)] {
+			t.Errorf("no script says that it would find defect %d", n)
 		}
 	}
 }
