@@ -96,6 +96,9 @@ func (s *session) held(r *request) bool {
 		return false // it is older itself
 	}
 	n, c := s.changes(r)
+	if n != nil && r.typ == lib9p.TypeTwrite && s.appends(r.fid) {
+		c = allBytes // wherever the end is, which an open that truncates moves
+	}
 	if c.none() {
 		return false
 	}

@@ -142,7 +142,7 @@ func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
 		}
 	}
 	if r.typ == lib9p.TypeTwalk && r.frame.U16(lib9p.OffFid2+4) == 1 && s.saysNotFound(f) {
-		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.seq, s.namesMove())
+		r.fid.node.missed(string(r.frame.Bytes(lib9p.OffFid2+6)), r.asked, s.namesMove())
 	}
 	if r.makes != nil {
 		s.unmake(r)
@@ -309,7 +309,7 @@ func (s *session) learnWalk(r *request, f lib9p.Frame) {
 		name := r.frame.Bytes(at)
 		at += 2 + len(name)
 		qid := f.Qid(lib9p.OffBody + 2 + i*lib9p.QidSize)
-		next := n.walk(string(name), qid, r.seq).hold()
+		next := n.walk(string(name), qid, r.asked).hold()
 		if next.seen == 0 {
 			next.seen = s.seq
 		}
@@ -333,14 +333,14 @@ func (s *session) learnMiss(r *request, f lib9p.Frame, walked int) {
 	for i := range walked {
 		name := r.frame.Bytes(at)
 		at += 2 + len(name)
-		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize), r.seq).hold()
+		next := n.walk(string(name), f.Qid(lib9p.OffBody+2+i*lib9p.QidSize), r.asked).hold()
 		if next.seen == 0 {
 			next.seen = s.seq
 		}
 		n.drop()
 		n = next
 	}
-	n.missed(string(r.frame.Bytes(at)), r.seq, s.namesMove())
+	n.missed(string(r.frame.Bytes(at)), r.asked, s.namesMove())
 	n.drop()
 }
 

@@ -272,6 +272,10 @@ func (s *session) assign(r *request, srv *server) bool {
 	if !srv.newTag(r) {
 		return false
 	}
+	if r.seq != s.seq { // it has waited, or is sent once more
+		s.seq++
+	}
+	r.asked = s.seq
 	srv.turns++
 	r.state, r.srv, r.turn = sent, srv, srv.turns
 	if r.makes != nil {

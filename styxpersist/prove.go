@@ -247,7 +247,7 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 // cannot do it still. The error says that it is too early to know.
 func (p *prober) again() (verdict, error) {
 	switch {
-	case p.fenced || mutate.Has(mutate.NoDrain):
+	case p.fenced:
 		return verdict{again: true}, nil
 	case p.drained:
 		return unfenced, nil

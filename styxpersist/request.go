@@ -8,6 +8,7 @@ import (
 // A request is a T-message that has no answer yet: one of the client's, or of the session's own (own is set).
 type request struct {
 	seq   uint64 // order of arrival
+	asked uint64 // the session's seq when it was sent, last: its answer says nothing of what was before
 	ctag  uint16
 	stag  uint16
 	typ   uint8

@@ -6,7 +6,9 @@ import "github.com/styxkit/styxkit/lib9p"
 
 // set makes b the content of n from at on, as o says.
 func (n *inode) set(at uint64, b []byte, o *op) {
+	n.over = nil
 	n.grow(at+uint64(len(b)), o)
+	n.over = append(n.over, n.by[at:at+uint64(len(b))]...)
 	copy(n.data[at:], b)
 	for i := range b {
 		n.by[int(at)+i] = o
@@ -17,6 +19,7 @@ func (n *inode) set(at uint64, b []byte, o *op) {
 func (n *inode) resize(length uint64, o *op) {
 	length = min(length, maxFile)
 	n.grow(length, o)
+	n.over = append([]*op(nil), n.by[length:]...)
 	n.data, n.by = n.data[:length:length], n.by[:length:length]
 }
 

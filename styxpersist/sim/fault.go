@@ -51,7 +51,11 @@ func (w *world) crash(r *rand.Rand) {
 
 // die ends one connection, in one of the ways in which connections end.
 func (w *world) die(c *sconn, r *rand.Rand) {
-	switch r.IntN(9) {
+	n := r.IntN(9)
+	if w.haunted {
+		n %= 3
+	}
+	switch n {
 	case 0, 1, 2:
 	case 3:
 		w.babble(c)
@@ -70,6 +74,10 @@ func (w *world) die(c *sconn, r *rand.Rand) {
 	}
 	c.timeout = time.Now().Add(time.Duration(r.IntN(5000)) * time.Millisecond)
 	c.lateFor = time.Duration(r.IntN(2800)) * time.Millisecond
+	if w.haunted {
+		c.timeout = time.Now().Add(time.Duration(1+r.IntN(300)) * time.Millisecond)
+		c.lateFor = time.Duration(1500+r.IntN(1300)) * time.Millisecond
+	}
 	c.lateUntil = c.timeout.Add(time.Hour)
 	c.unsaid = nil
 	c.sess.deaths++

@@ -65,16 +65,16 @@ func (w *world) checkLocks(c *sconn, o *op, s *sfid) {
 		}
 	}
 	for _, l := range o.fid.locks {
-		if !s.node.holds(c, s, l) {
+		if !s.node.holds(c, o.fid.owner(), l) {
 			w.fail("operation %d, %s, was done while the server did not hold the client's lock from %d to %d", o.id, lib9p.TypeName(o.typ), l.first, l.last)
 		}
 	}
 }
 
-// holds reports whether the whole of l is locked through f.
-func (n *inode) holds(c *sconn, f *sfid, l lockHeld) bool {
+// holds reports whether the whole of l is locked by proc on c.
+func (n *inode) holds(c *sconn, proc uint32, l lockHeld) bool {
 	at := l.first
-	mine := slices.DeleteFunc(slices.Clone(n.locks), func(h lock) bool { return h.conn != c || h.fid != f || h.typ != l.typ })
+	mine := slices.DeleteFunc(slices.Clone(n.locks), func(h lock) bool { return h.conn != c || h.proc != proc || h.typ != l.typ })
 	slices.SortFunc(mine, func(a, b lock) int {
 		if a.first < b.first {
 			return -1

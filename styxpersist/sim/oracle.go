@@ -153,7 +153,7 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	case o.outcome == succeeded && !o.late && x.node != nil:
 		// A second execution must not destroy what came after the answer.
 		for i := len(x.node.writes) - 2; i >= 0; i-- {
-			if p := x.node.writes[i]; p != nil && p != o && p.issued > o.replied && overlap(o, p) {
+			if p := x.node.writes[i]; p != nil && p != o && p.issued > o.replied && (p.typ != lib9p.TypeTwrite || slices.Contains(x.node.over, p)) {
 				w.fail("operation %d, %s, was executed once more after operation %d, which came after its answer", o.id, name, p.id)
 			}
 		}
@@ -162,22 +162,6 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 
 // looks reports whether m changes nothing at the server that another fid could see.
 func looks(m lib9p.Msg) bool { return !mutates(m) || lib9p.TypeOf(m) == lib9p.TypeTxattrcreate }
-
-// overlap reports whether the later of two changes of one file could be undone by the earlier.
-func overlap(a, b *op) bool {
-	aw, ok := a.msg.(*lib9p.Twrite)
-	if !ok {
-		return true
-	}
-	bw, ok := b.msg.(*lib9p.Twrite)
-	if !ok {
-		return true
-	}
-	if b.late || b.fid.appends(a.s.w.d) {
-		return true
-	}
-	return aw.Offset < bw.Offset+uint64(len(bw.Data)) && bw.Offset < aw.Offset+uint64(len(aw.Data))
-}
 
 // apply takes in what a success means to the client.
 func (w *world) apply(o *op, m lib9p.Msg, x *exec) {

@@ -31,6 +31,7 @@ type inode struct {
 	excl    bool
 	made    *uint32 // the mode that it was made with, where styxpersist has changed it
 	data    []byte
+	over    []*op // whose bytes the last change took away
 	by      []*op // whose each byte is, where somebody has written since the beginning
 	target  string
 	entries map[string]*entry

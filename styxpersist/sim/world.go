@@ -248,10 +248,13 @@ func (w *world) mayHappen(c *sconn, r *rand.Rand, may func(int, func())) {
 	if c.dead && c.lateAt != 0 && !time.Now().Before(c.lateUntil) {
 		c.end()
 	}
-	if len(c.pending) > 0 && (!c.dead || c.lateAt != 0) {
+	if len(c.pending) > 0 && (!c.dead || c.lateAt != 0 && (!w.haunted || c.timeout.IsZero())) {
 		weight := 8
 		if c.dead {
 			weight = 2
+		}
+		if c.dead && w.haunted {
+			weight = 1
 		}
 		may(weight, func() {
 			c.order()

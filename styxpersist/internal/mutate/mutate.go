@@ -23,7 +23,7 @@ const (
 
 	// And these are not the original's, which has nothing that they could be defects of.
 
-	NoDrain   // an old connection that may do it still is taken for one that cannot
+	NoFence   // a connection that fell silent is taken for one that the server has ended
 	NoRelock  // locks are not taken back
 	PieceSum  // of a write that goes in pieces the last is counted
 	KeepMode  // a mode that was changed to open a file stays
@@ -41,6 +41,6 @@ func All() []Defect {
 }
 
 var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice",
-	"NoDrain", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths"}
+	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths"}
 
 func (d Defect) String() string { return names[d] }
