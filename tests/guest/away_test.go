@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/styxkit/styxkit/tests/internal/guest"
@@ -29,9 +31,12 @@ type absence struct {
 }
 
 // awayWith takes the server away, and looks at what a program and the user can do then.
-func (c *scene) awayWith(sig syscall.Signal) (a absence) {
-	t := c.t
+func (v *vm) awayWith(t *testing.T, s setting, sig syscall.Signal) (a absence) {
 	t.Helper()
+	v.stage <- struct{}{}
+	leave := sync.OnceFunc(func() { <-v.stage })
+	defer leave()
+	c := newScene(t, v, s)
 	file := filepath.Join(c.Dir, "file")
 	if err := os.WriteFile(file, []byte("hello\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -55,19 +60,19 @@ func (c *scene) awayWith(sig syscall.Signal) (a absence) {
 	} else {
 		a.read = "waits"
 		p.signal(syscall.SIGKILL)
+		leave() // it may take its time
 		s, d := took(p, patience)
 		a.killed = after(s.Exited, d)
 	}
-	u := c.vm.start(t, "unmount", c.at)
-	s, d := took(u, soon)
-	a.unmount = after(s.Exited, d)
-	if s.Exited && s.Output != "" {
+	u, d := took(c.vm.start(t, "unmount", c.at), soon)
+	a.unmount = after(u.Exited, d)
+	if u.Exited && u.Output != "" {
 		a.unmount = inUse
-		if s.Code != 0 {
-			a.unmount = reason(s.Output)
+		if u.Code != 0 {
+			a.unmount = reason(u.Output)
 		}
 	}
-	if s.Exited && c.persist() {
+	if u.Exited && c.persist() {
 		end := time.Now().Add(soon)
 		for !a.ended && time.Now().Before(end) {
 			a.ended = !c.served()
@@ -79,11 +84,15 @@ func (c *scene) awayWith(sig syscall.Signal) (a absence) {
 // stuck waits until the process waits for the mount, or has ended.
 func (p *proc) stuck() (s guest.Status) {
 	p.t.Helper()
-	lab.Until(p.t, lab.Patience, p.args[0]+" waits for the mount", func() bool {
+	for end := time.Now().Add(lab.Patience); ; {
 		s = p.wait(10 * time.Millisecond)
-		return s.Exited || s.Where == "p9_client_rpc" || s.Where == "request_wait_answer"
-	})
-	return s
+		switch {
+		case s.Exited || strings.HasPrefix(s.Where, "p9_") || s.Where == "request_wait_answer":
+			return s
+		case time.Now().After(end):
+			p.t.Fatalf("%v does not come to wait for the mount: it is in %q", p.args, s.Where)
+		}
+	}
 }
 
 func after(done bool, d time.Duration) string {

@@ -19,12 +19,11 @@ type outcome struct {
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	v := use(t)
-	few := make(chan struct{}, processors)
 	for _, s := range settings {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			few <- struct{}{}
-			defer func() { <-few }()
+			v.stage <- struct{}{}
+			defer func() { <-v.stage }()
 			h := newScene(t, v, s).work()
 			record(s, func(o *outcome) { o.history = h })
 			t.Logf("%d operations, %d undecided, slowest %v; %s", h.ops, h.honest, h.slowest, h.restored)
@@ -51,8 +50,8 @@ func TestAway(t *testing.T) {
 	for _, s := range settings {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			dead := newScene(t, v, s).awayWith(syscall.SIGKILL)
-			silent := newScene(t, v, s).awayWith(syscall.SIGSTOP)
+			dead := v.awayWith(t, s, syscall.SIGKILL)
+			silent := v.awayWith(t, s, syscall.SIGSTOP)
 			record(s, func(o *outcome) { o.dead, o.silent = dead, silent })
 			t.Logf("dead %+v, silent %+v", dead, silent)
 			if s.persist() {

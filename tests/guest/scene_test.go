@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -73,7 +74,8 @@ func (c *scene) addr() string { return strings.Replace(c.Addr, "127.0.0.1", host
 // mount mounts the server, and unmounts it when the test ends.
 func (c *scene) mount(flags string) {
 	c.t.Helper()
-	c.vm.must(c.t, fmt.Sprintf("mount %s %s %s %s", flags, c.addr(), c.at, c.Aname))
+	before, options, _ := strings.Cut(flags, "-o ")
+	c.vm.must(c.t, fmt.Sprintf("mount -v %s -o log=%s,%s %s %s %s", before, c.logFile(), options, c.addr(), c.at, c.Aname))
 	c.t.Cleanup(func() {
 		c.vm.start(c.t, "umount", "-l", c.at).wait(lab.Patience)
 	})
@@ -83,6 +85,16 @@ func (c *scene) mount(flags string) {
 	} else {
 		c.t.Fatalf("no process serves the mount: %q", line)
 	}
+}
+
+// logFile is where mount writes what it has to say.
+func (c *scene) logFile() string { return "/tmp/mount" + filepath.Base(c.at) }
+
+// log is what mount has had to say.
+func (c *scene) log() string {
+	c.t.Helper()
+	_, text := c.vm.run(c.t, "cat "+c.logFile())
+	return text
 }
 
 // line is what the list of mounts says of the scene's.

@@ -32,7 +32,8 @@ type vm struct {
 	console string // file
 	agent   *rpc.Client
 	kernel  *kernel
-	slots   chan struct{} // filled by the scripts that run: more of them than processors only wait for each other
+	// Filled by scripts that run and by scenes that are played: more of them than processors only wait for each other.
+	slots, stage chan struct{}
 	booted  time.Duration
 }
 
@@ -74,7 +75,7 @@ func boot() (*vm, error) {
 		return nil, err
 	}
 	defer l.Close()
-	v := &vm{console: filepath.Join(workDir, "console"), kernel: k, slots: make(chan struct{}, processors)}
+	v := &vm{console: filepath.Join(workDir, "console"), kernel: k, slots: make(chan struct{}, processors), stage: make(chan struct{}, processors)}
 	v.cmd = exec.Command(qemu, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", strconv.Itoa(processors), "-m", "512", "-no-reboot", "-nodefaults", "-display", "none",
 		"-kernel", k.file, "-initrd", image, "-append", "console=ttyS0 panic=-1 mitigations=off",
 		"-serial", "file:"+v.console,

@@ -42,7 +42,7 @@ type history struct {
 func (c *scene) work() (h history) {
 	t := c.t
 	t.Helper()
-	sum, err := load.MakeData(filepath.Join(c.Dir, "data"), 4<<20)
+	sum, err := load.MakeData(filepath.Join(c.Dir, "data"), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,15 +85,13 @@ func (c *scene) work() (h history) {
 func (c *scene) move(workers []*worker) {
 	c.t.Helper()
 	for _, w := range workers {
-		lab.Until(c.t, 2*lab.Patience, strings.Join(w.args[:2], " ")+" gets on", func() bool {
-			s := w.wait(0)
-			w.over = w.over || s.Exited
-			if w.over || len(s.Output) > w.seen {
-				w.seen = len(s.Output)
-				return true
+		s := w.wait(0)
+		for end := time.Now().Add(2 * lab.Patience); !s.Exited && len(s.Output) <= w.seen; s = w.wait(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				c.t.Fatalf("%v does not get on: it is in %q, and the mount is %q and says\n%s", w.args[:2], s.Where, c.line(), c.log())
 			}
-			return false
-		})
+		}
+		w.over, w.seen = s.Exited, len(s.Output)
 	}
 }
 
