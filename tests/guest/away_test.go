@@ -81,13 +81,18 @@ func (v *vm) awayWith(t *testing.T, s setting, sig syscall.Signal) (a absence) {
 	return a
 }
 
-// stuck waits until the process waits for the mount, or has ended.
-func (p *proc) stuck() (s guest.Status) {
+// stuck waits until the process has waited for the mount for a second, or has ended.
+func (p *proc) stuck() guest.Status {
 	p.t.Helper()
+	var waits int
 	for end := time.Now().Add(lab.Patience); ; {
-		s = p.wait(10 * time.Millisecond)
+		s := p.wait(100 * time.Millisecond)
+		waits++
+		if !strings.HasPrefix(s.Where, "p9_") && s.Where != "request_wait_answer" {
+			waits = 0
+		}
 		switch {
-		case s.Exited || strings.HasPrefix(s.Where, "p9_") || s.Where == "request_wait_answer":
+		case s.Exited || waits == 10:
 			return s
 		case time.Now().After(end):
 			p.t.Fatalf("%v does not come to wait for the mount: it is in %q", p.args, s.Where)

@@ -34,7 +34,7 @@ type vm struct {
 	kernel  *kernel
 	// Filled by scripts that run and by scenes that are played: more of them than processors only wait for each other.
 	slots, stage chan struct{}
-	booted  time.Duration
+	booted       time.Duration
 }
 
 // the returns the guest that all tests share, which the first one boots.
