@@ -17,17 +17,17 @@ import (
 func TestUnmountInUse(t *testing.T) {
 	v := use(t)
 	c := newScene(t, v, setting{"u9fs", lib9p.L, persistent})
+	var h history
 	w := []*worker{{proc: v.start(t, "load", "append", c.at+"/log")}}
-	c.move(w)
+	c.move(&h, w)
 	if said := v.must(t, "unmount "+c.at); !strings.Contains(said, "in use") {
 		t.Errorf("unmount says %q", said)
 	}
 	c.Restart()
-	c.move(w)
+	c.move(&h, w)
 	var r load.Report
-	var h history
 	w[0].signal(0)
-	h.add(&r, w[0].end())
+	h.add(&r, h.end(w[0]))
 	if b, err := os.ReadFile(filepath.Join(c.Dir, "log")); err != nil {
 		t.Error(err)
 	} else if err := load.CheckLines(b, r.Ops); err != nil || len(h.faults) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,44 +64,54 @@ func (c *scene) work() (h history) {
 		{proc: c.vm.start(t, "gosh", "-c", fmt.Sprintf("dir=%s/shell stop=%s\n%s", c.at, stop, workScript))},
 	}
 	for range restarts {
-		if c.move(workers); workers[3].over {
+		if c.move(&h, workers); over(workers) {
 			break
 		}
 		c.Restart()
 	}
-	c.move(workers)
+	c.move(&h, workers)
 	h.restored = c.line()
 	c.vm.must(t, "touch "+stop)
 	var reports [3]load.Report
 	for i := range reports {
 		workers[i].signal(0)
-		h.add(&reports[i], workers[i].end())
+		h.add(&reports[i], h.end(workers[i]))
 	}
-	h.addShell(workers[3].end())
+	h.addShell(h.end(workers[3]))
 	h.check(c.Dir, reports[0].Ops, reports[2].Tree)
 	return h
 }
 
-// move waits until every program has got on, or has given up.
-func (c *scene) move(workers []*worker) {
+// move waits until every program has got on, or has ended, or has had its time.
+func (c *scene) move(h *history, workers []*worker) {
 	c.t.Helper()
 	for _, w := range workers {
+		if w.over {
+			continue
+		}
 		s := w.wait(0)
 		for end := time.Now().Add(2 * lab.Patience); !s.Exited && len(s.Output) <= w.seen; s = w.wait(10 * time.Millisecond) {
 			if time.Now().After(end) {
-				c.t.Fatalf("%v does not get on: it is in %q, and the mount is %q and says\n%s", w.args[:2], s.Where, c.line(), c.log())
+				h.faults = append(h.faults, fmt.Sprintf("%v does not get on: it is in %q, and the mount is %q and says\n%s", w.args[:2], s.Where, c.line(), c.log()))
+				w.over = true
+				break
 			}
 		}
-		w.over, w.seen = s.Exited, len(s.Output)
+		w.over, w.seen = w.over || s.Exited, len(s.Output)
 	}
 }
 
+// over reports whether all programs have given up.
+func over(workers []*worker) bool {
+	return !slices.ContainsFunc(workers, func(w *worker) bool { return !w.over })
+}
+
 // end waits for the end of a program.
-func (w *worker) end() guest.Status {
+func (h *history) end(w *worker) guest.Status {
 	w.t.Helper()
 	s := w.wait(2 * lab.Patience)
 	if !s.Exited {
-		w.t.Errorf("%v does not end", w.args[:2])
+		h.faults = append(h.faults, fmt.Sprintf("%v does not end: it is in %q", w.args[:2], s.Where))
 	}
 	return s
 }
