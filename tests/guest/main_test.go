@@ -40,6 +40,7 @@ func run(m *testing.M) int {
 	if booted {
 		v, _ := the()
 		defer v.off()
+		fmt.Printf("guest: Linux %s, booted in %.1fs\n", v.kernel.release, v.booted.Seconds())
 		if status != 0 {
 			fmt.Fprintf(os.Stderr, "guest: its console says:\n%s", v.messages())
 		}
