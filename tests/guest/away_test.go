@@ -64,7 +64,10 @@ func (v *vm) awayWith(t *testing.T, s setting, sig syscall.Signal) (a absence) {
 		s, d := took(p, patience)
 		a.killed = after(s.Exited, d)
 	}
-	u, d := took(c.vm.start(t, "unmount", c.at), soon)
+	if !c.persist() {
+		patience = soon // enough has been waited for
+	}
+	u, d := took(c.vm.start(t, "unmount", c.at), patience)
 	a.unmount = after(u.Exited, d)
 	if u.Exited && u.Output != "" {
 		a.unmount = inUse
@@ -88,7 +91,7 @@ func (p *proc) stuck() guest.Status {
 	for end := time.Now().Add(lab.Patience); ; {
 		s := p.wait(100 * time.Millisecond)
 		waits++
-		if !strings.HasPrefix(s.Where, "p9_") && s.Where != "request_wait_answer" {
+		if !strings.Contains(s.Where, "p9_") && !strings.Contains(s.Where, "request_wait_answer") {
 			waits = 0
 		}
 		switch {

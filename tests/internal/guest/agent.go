@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ type Status struct {
 	Exited bool
 	Code   int    // of the exit, -1 for one that a signal ended
 	Output string // so far
-	Where  string // function of the kernel that it sleeps in
+	Where  string // functions of the kernel that its threads sleep in
 }
 
 // A Call is about the process ID.
@@ -131,12 +132,23 @@ func (a *Agent) Wait(c Call, s *Status) error {
 	case <-time.After(c.For):
 	}
 	if !s.Exited {
-		where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", p.cmd.Process.Pid))
-		s.Where = string(where)
+		s.Where = sleeps(p.cmd.Process.Pid)
 	}
 	b, err := os.ReadFile(p.out)
 	s.Output = string(b)
 	return err
+}
+
+// sleeps returns where the threads of a process sleep.
+func sleeps(pid int) string {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/wchan", pid))
+	var list []string
+	for _, file := range files {
+		if b, err := os.ReadFile(file); err == nil { // a thread may have ended
+			list = append(list, string(b))
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 // Signal sends a signal to a process, or ends its standard input.
