@@ -1,10 +1,6 @@
 package styxpersist
 
-import (
-	"runtime"
-
-	"github.com/styxkit/styxkit/lib9p"
-)
+import "github.com/styxkit/styxkit/lib9p"
 
 // post puts r, which is m, into the outbox. The mutex is held.
 func (srv *server) post(r *request, m lib9p.Msg) error {
@@ -26,6 +22,7 @@ func (srv *server) post(r *request, m lib9p.Msg) error {
 	srv.window.asked++
 	select {
 	case srv.posted <- struct{}{}:
+		go func() {}() // runs before the poster, which so comes behind those who have just got their answers, too
 	default:
 	}
 	return nil
@@ -41,7 +38,9 @@ func (srv *server) poster() {
 		case <-srv.gone:
 			return
 		}
-		runtime.Gosched() // those who have just got their answers ask at once
+		if closed(srv.gone) {
+			return
+		}
 		srv.s.mu.Lock()
 		run, srv.outbox = srv.outbox, run[:0]
 		srv.s.mu.Unlock()

@@ -3,14 +3,15 @@ package styxpersist
 // What the session does of its own accord on a connection it does beside each other: each fid that comes back and each
 // request that is looked into has one request under way, and goes on when that has its answer.
 
-// A window says how many may be at it at a time. It begins small, grows with each answer, and is halved when the server
-// lacks something for the moment, such as descriptors.
+// A window says how many may be at it at a time. It begins small and grows with each answer. When the server lacks
+// something for the moment, such as descriptors, it is halved, and grows with each round from then on.
 type window struct {
 	size, most int
 	busy       int
 
 	asked  uint64 // requests so far
 	shrunk uint64 // of these, when it was halved last
+	round  int    // answers since it grew, once it has been halved
 }
 
 const (
@@ -28,12 +29,17 @@ func newWindow(most int) window {
 
 func (w *window) free() bool { return w.busy < w.size }
 
-func (w *window) grow() { w.size = min(w.size+1, w.most) }
+// grow takes in an answer.
+func (w *window) grow() {
+	if w.round++; w.shrunk == 0 || w.round >= w.size {
+		w.size, w.round = min(w.size+1, w.most), 0
+	}
+}
 
 // shrink takes in that the server lacked something for the n-th request. What was asked before
 // the window was halved says the same once more.
 func (w *window) shrink(n uint64) {
 	if n > w.shrunk {
-		w.size, w.shrunk = max(w.size/2, 1), w.asked
+		w.size, w.shrunk, w.round = max(w.size/2, 1), w.asked, 0
 	}
 }
