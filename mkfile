@@ -127,11 +127,12 @@ soak:V:
 	cd tests
 	go test ./soak -count=1 -v -timeout 0 -for ${FOR:-10m}
 
-#: bench      run the benchmarks of the packages, and measure what a relay costs
+#: bench      run the benchmarks of the packages, and measure what a relay costs and how long recoveries take
 bench:V:
 	go test -run='^$' -bench=. ./...
 	cd tests
 	go run ./bench
+	go run -tags sim ./bench -recovery -rounds 3
 
 #: guest      test with the kernel's own client, in a guest, and write what was seen into tests/guest/RESULTS
 guest:V:

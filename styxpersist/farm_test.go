@@ -25,6 +25,8 @@ type farm struct {
 	// trouble returns another answer than the usual, or nil.
 	trouble func(m lib9p.Msg, underWay int) lib9p.Msg
 
+	all sync.WaitGroup
+
 	mu   sync.Mutex
 	conn *wire // the server's end of the present connection
 	came time.Time
@@ -86,8 +88,8 @@ func (h *hand) end() {
 	if err := <-h.done; err != nil {
 		h.t.Error(err)
 	}
-	h.conn.Close()
 	h.farm.die()
+	h.all.Wait()
 }
 
 func (h *hand) say(tag uint16, m lib9p.Msg) {
@@ -213,13 +215,13 @@ func (f *farm) serve(conn *wire) {
 		at    time.Time
 	}
 	later := make(chan due, 1<<16)
-	go func() {
+	f.all.Go(func() {
 		for d := range later {
 			time.Sleep(time.Until(d.at))
 			conn.Write(d.frame)
 		}
-	}()
-	go func() {
+	})
+	f.all.Go(func() {
 		defer close(later)
 		names := make(map[uint32]string)
 		in := lib9p.NewReader(conn, 1<<20)
@@ -240,7 +242,7 @@ func (f *farm) serve(conn *wire) {
 			}
 			later <- due{answer, time.Now().Add(f.rtt)}
 		}
-	}()
+	})
 }
 
 func (f *farm) answer(names map[uint32]string, m lib9p.Msg, underWay int) lib9p.Msg {
