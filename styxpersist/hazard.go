@@ -125,7 +125,10 @@ func (s *session) liftHazardsThat(gone func(hazard) bool) {
 	if len(s.hazards) == 0 {
 		return
 	}
-	s.hazards = slices.DeleteFunc(s.hazards, gone)
+	before := len(s.hazards)
+	if s.hazards = slices.DeleteFunc(s.hazards, gone); len(s.hazards) == before {
+		return
+	}
 	for _, r := range s.inOrder() {
 		s.advanceFids(r)
 	}

@@ -118,7 +118,10 @@ func (s *scene) begin(ctx context.Context, export string) error {
 			err = s.each(0, r)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.kill()
 }
 
 func (s *scene) walks(from, n int) (l []lib9p.Msg) {
@@ -250,13 +253,16 @@ func late(to, from net.Conn) {
 	all.Wait()
 }
 
-// round kills the server, reads a file, starts the server again, and waits until everything is back and can be read.
-func (s *scene) round(export string) error {
+// kill kills the server. Until its next round the scene is quiet then.
+func (s *scene) kill() error {
 	s.server.Process.Kill()
 	s.server.Wait()
-	if _, err := wait[styxpersist.Lost](s); err != nil {
-		return err
-	}
+	_, err := wait[styxpersist.Lost](s)
+	return err
+}
+
+// round reads a file, starts the server again, waits until everything is back and can be read, and kills it.
+func (s *scene) round(export string) error {
 	read, err := lib9p.Pack(lib9p.L, 1, &lib9p.Tread{Fid: uint32(s.files), Count: 1})
 	if err != nil {
 		return err
@@ -287,7 +293,10 @@ func (s *scene) round(export string) error {
 	for i := range s.files {
 		reads = append(reads, &lib9p.Tread{Fid: uint32(1 + i), Count: 1})
 	}
-	return s.each(0, reads)
+	if err := s.each(0, reads); err != nil {
+		return err
+	}
+	return s.kill()
 }
 
 // wait waits for an event of a kind.
