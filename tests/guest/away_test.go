@@ -116,5 +116,5 @@ func reason(output string) string {
 	if s == "" {
 		return "ok"
 	}
-	return s[strings.LastIndex(s, ": ")+1:]
+	return strings.TrimSpace(s[strings.LastIndex(s, ": ")+1:])
 }

@@ -35,11 +35,14 @@ func record(s setting, set func(*outcome)) {
 func writeResults(v *vm) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "The kernel's 9P client in a guest, written by mk guest on %s.\n\n", time.Now().Format(time.DateOnly))
-	fmt.Fprintf(&b, "Guest: Linux %s. Servers: this tree's u9fs, diod %s. Host: %s.\n\n", v.kernel.release, output("dpkg-query", "-Wf", "${Version}", "diod"),
-		output("qemu-system-x86_64", "--version"))
+	fmt.Fprintf(&b, "Guest: Linux %s, in %s. Servers: this tree's u9fs, diod %s.\n\n", v.kernel.release,
+		output("qemu-system-x86_64", "--version"), output("dpkg-query", "-Wf", "${Version}", "diod"))
+	b.WriteString("Restarts: programs work while the server is killed and started again. Undecided are calls that ended with EIO and may have\n" +
+		"been done; errors are all others. Dead: there is no server; silent: it is stopped. Read is what a program gets that reads a file,\n" +
+		"SIGKILL how long it takes to kill that, and unmount how long to unmount then.\n\n")
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "\tserver killed and started again\t\t\tserver dead\t\t\tserver silent\t\t")
-	fmt.Fprintln(w, "server, dialect, client\toperations\tundecided\terrors\tread\tSIGKILL\tunmount\tread\tSIGKILL\tunmount")
+	fmt.Fprintln(w, "\trestarts:\t\t\tdead:\t\t\tsilent:")
+	fmt.Fprintln(w, "server, dialect, mount\toperations\tundecided\terrors\tread\tSIGKILL\tunmount\tread\tSIGKILL\tunmount")
 	for _, s := range settings {
 		o := outcomes.of[s]
 		if o == nil {
