@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"9fans.net/go/plan9"
@@ -162,13 +163,14 @@ func (h *hand) connect() {
 	}
 }
 
-// back waits until the session says that all is back.
+// back waits until the session says that all is back, and for what goes on to come to rest.
 func (h *hand) back() Back {
 	h.t.Helper()
 	for {
 		select {
 		case e := <-h.events:
 			if b, ok := e.(Back); ok {
+				synctest.Wait()
 				return b
 			}
 		case <-time.After(10 * time.Minute):
@@ -177,12 +179,13 @@ func (h *hand) back() Back {
 	}
 }
 
-// die ends the present connection.
+// die ends the present connection. When it returns nobody is at work for it any more.
 func (f *farm) die() {
 	f.mu.Lock()
 	conn := f.conn
 	f.mu.Unlock()
 	conn.Close()
+	synctest.Wait()
 }
 
 // since is how long the present connection lives.
