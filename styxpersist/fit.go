@@ -130,7 +130,7 @@ func (s *session) sendNext(r *request) {
 // judgePieces decides what becomes of the pieces of r, a Twrite, now that the connection is dead: what can be made twice is made
 // again from the beginning. It returns true where r has its answer.
 func (s *session) judgePieces(r *request) (answered bool) {
-	r.flushing = false
+	r.flushing = len(r.flushes) > 0 // from when it was proved
 	switch {
 	case !s.needsProof(r):
 		r.wrote, r.piece = 0, 0

@@ -4,6 +4,8 @@ package sim
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -35,6 +37,39 @@ func (w *world) Trace() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// numbers are those that styxpersist chooses. Which of several goroutines that were woken at once asks first is
+// the scheduler's choice, and with it who gets which number; nothing else is, because the world does what came in an order of its own.
+var numbers = regexp.MustCompile(`\b(tag|oldtag|fid|newfid|dfid|afid|dirfd|olddirfid|newdirfid) [0-9]+`)
+
+// Story is the trace without what goroutines that run at once leave open: the numbers that styxpersist chooses, and the order of
+// what it sends in one breath.
+func (w *world) Story() string {
+	var all, breath []string
+	last := -1
+	rest := func() {
+		slices.Sort(breath)
+		all, breath = append(all, breath...), nil
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(w.Trace(), "\n"), "\n") {
+		e := &w.events[i]
+		switch e.kind {
+		case evArrive, evLost:
+			if e.at != last {
+				rest()
+			}
+			last = e.at
+			breath = append(breath, numbers.ReplaceAllString(line, "$1"))
+			continue
+		case evExecute, evSay:
+			line = numbers.ReplaceAllString(line, "$1")
+		}
+		rest()
+		all = append(all, line)
+	}
+	rest()
+	return strings.Join(all, "\n")
 }
 
 func (w *world) format(f lib9p.Frame) string {

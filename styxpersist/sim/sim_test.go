@@ -124,14 +124,27 @@ func report(t *testing.T, h History) {
 	t.Logf("with %d slots instead of %d: %v\n%s", small.Slots-len(small.Skip), h.Slots, w.err, w.Trace())
 }
 
-// TestReplay plays histories twice, and wants the same to happen.
+// TestReplay plays histories again, and wants the same to happen. The runtime interrupts a goroutine when the machine lets it run
+// for long, after which another may be the first to get something that only one can have: so a history may differ
+// once, and must then be the same in most of its runs.
 func TestReplay(t *testing.T) {
+	const agree, most = 3, 5
 	for _, d := range dialects {
 		for i := range uint64(*replays) {
 			h := History{Seed: *first + i, Dialect: d.d, Slots: *slots}
-			a, b := play(t, h).Trace(), play(t, h).Trace()
-			if a != b {
-				t.Errorf("%s: two runs differ: %s", h.again(), difference(a, b))
+			a, b := play(t, h).Story(), play(t, h).Story()
+			if a == b {
+				continue
+			}
+			seen := map[string]int{a: 1, b: 1}
+			again := 0
+			for run := 2; run < most && again < agree; run++ {
+				c := play(t, h).Story()
+				seen[c]++
+				again = max(again, seen[c])
+			}
+			if again < agree {
+				t.Errorf("%s: runs differ: %s", h.again(), difference(a, b))
 			}
 		}
 	}
