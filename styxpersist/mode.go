@@ -14,7 +14,8 @@ import (
 // A file can be created with a mode that forbids what its creator is doing with it: git writes objects of
 // mode 0444. Opening it again is refused then. The session, which made the file, adds the permission, opens it,
 // and takes the permission away. The true mode is kept with the node meanwhile, so that the next
-// connection puts it back where this one dies in between, also if the fid is gone by then.
+// connection puts it back where this one dies in between, also if the fid is gone by then. Meanwhile the client may
+// open the file by another fid, which the true mode would have forbidden: that one needs the same to come back.
 
 // A trueMode is the mode that a file has to have again.
 type trueMode struct{ mode uint32 }
@@ -41,7 +42,7 @@ func (s *session) reopenAsOwner(srv *server, sfid uint32, w *wayTo, o opened, er
 		return o, errGone
 	}
 	defer func() { <-s.asOwner }()
-	if w.created && forbids(err) {
+	if w.owner && forbids(err) {
 		o, err = s.allowAndOpen(srv, sfid, w)
 	}
 	if back := s.restoreMode(srv, sfid, w.node); err == nil {
@@ -79,6 +80,7 @@ func (s *session) allowAndOpen(srv *server, sfid uint32, w *wayTo) (opened, erro
 func (s *session) owe(n *node, mode uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n.eased = true
 	if n.mode == nil {
 		n.mode = &trueMode{mode}
 		s.owed = append(s.owed, n.hold())

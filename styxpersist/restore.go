@@ -147,26 +147,26 @@ const exclGrace = 10 * time.Second
 
 // A wayTo is what is needed to bring a fid back, as it was at one moment.
 type wayTo struct {
-	node    *node
-	root    *root
-	names   []string
-	gone    bool // no path leads there
-	qid     lib9p.Qid
-	role    role
-	open    bool
-	created bool
-	flags   uint32
-	xattr   string
-	size    uint64
-	attr    *attrWrite
-	iounit  uint32 // what the server told when it was opened again
+	node   *node
+	root   *root
+	names  []string
+	gone   bool // no path leads there
+	qid    lib9p.Qid
+	role   role
+	open   bool
+	owner  bool // it may be opened as its owner can, see mode.go
+	flags  uint32
+	xattr  string
+	size   uint64
+	attr   *attrWrite
+	iounit uint32 // what the server told when it was opened again
 }
 
 func (s *session) wayTo(f *fid) wayTo {
 	names, ok := f.node.path()
 	return wayTo{
 		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
-		role: f.role, open: f.open, created: f.created, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
+		role: f.role, open: f.open, owner: f.created || f.node.eased, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
 	}
 }
 
@@ -209,7 +209,7 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 // reopen opens sfid as w was open.
 func (s *session) reopen(srv *server, sfid uint32, w *wayTo) error {
 	o, err := s.open(srv, sfid, w.flags)
-	if w.created && forbids(err) || s.owes(w.node) {
+	if w.owner && forbids(err) || s.owes(w.node) {
 		o, err = s.reopenAsOwner(srv, sfid, w, o, err)
 	}
 	if err != nil {
