@@ -62,8 +62,12 @@ func (w *world) chmod(c *sconn, n *inode, mode uint32) {
 	n.mode = n.mode&^0o777 | mode&0o777
 }
 
-// modes looks, in the end, whether the modes that styxpersist has changed are as they were.
+// modes looks, in the end, whether the modes that styxpersist has changed are as they were. A tree that came back with other
+// numbers may be another one, in which nothing must be changed.
 func (w *world) modes() {
+	if w.tree.epoch > 0 {
+		return
+	}
 	for _, o := range w.ops {
 		for _, n := range [...]*inode{o.dir, o.dir2} {
 			if n != nil && n.made != nil && *n.made != n.mode && n.links > 0 && !w.misplaced(n) {
