@@ -179,9 +179,10 @@ func (s *session) leaveMode(ctx context.Context, srv *server, n *node) {
 	s.mu.Lock()
 	names, ok := n.path()
 	root, qid, old := srv.roots[n.root], n.qid, n.mode
+	ready := root != nil && root.attached && root.err == nil // else the tree there may be another one
 	to := srv.newSfid()
 	s.mu.Unlock()
-	if !ok || root == nil || old == nil || srv.namesThatFit(names) < len(names) {
+	if !ok || !ready || old == nil || srv.namesThatFit(names) < len(names) {
 		return
 	}
 	m, err := srv.call(ctx, &lib9p.Twalk{Fid: root.sfid, Newfid: to, Wname: names})
