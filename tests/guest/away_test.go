@@ -41,7 +41,7 @@ func (v *vm) awayWith(t *testing.T, s setting, sig syscall.Signal) (a absence) {
 	if err := os.WriteFile(file, []byte("hello\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.vm.must(t, "cat "+c.at+"/file")
+	c.vm.call(t, "cat", c.at+"/file")
 	patience := soon
 	if sig == syscall.SIGKILL {
 		c.Kill()

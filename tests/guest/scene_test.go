@@ -64,7 +64,7 @@ func serve(t *testing.T, v *vm, server string) *scene {
 	t.Helper()
 	c := &scene{vm: v, t: t, at: fmt.Sprintf("/n/%d", scenes.Add(1))}
 	c.Server = lab.Kinds[server](t, "tcp", t.TempDir())
-	v.must(t, "mkdir -p "+c.at)
+	v.call(t, "mkdir", "-p", c.at)
 	return c
 }
 
@@ -75,7 +75,14 @@ func (c *scene) addr() string { return strings.Replace(c.Addr, "127.0.0.1", host
 func (c *scene) mount(flags string) {
 	c.t.Helper()
 	before, options, _ := strings.Cut(flags, "-o ")
-	c.vm.must(c.t, fmt.Sprintf("mount -v %s -o log=%s,%s %s %s %s", before, c.logFile(), options, c.addr(), c.at, c.Aname))
+	args := append([]string{"mount", "-v", "-o", "log=" + c.logFile() + "," + options}, strings.Fields(before)...)
+	args = append(args, c.addr(), c.at)
+	if c.Aname != "" {
+		args = append(args, c.Aname)
+	}
+	if code, said := c.vm.call(c.t, args...); code != 0 {
+		c.t.Fatalf("in the guest: %q: exit %d\n%s", args, code, said)
+	}
 	c.t.Cleanup(func() {
 		c.vm.start(c.t, "umount", "-l", c.at).wait(lab.Patience)
 	})
@@ -93,14 +100,15 @@ func (c *scene) logFile() string { return "/tmp/mount" + filepath.Base(c.at) }
 // log is what mount has had to say.
 func (c *scene) log() string {
 	c.t.Helper()
-	_, text := c.vm.run(c.t, "cat "+c.logFile())
+	_, text := c.vm.call(c.t, "cat", c.logFile())
 	return text
 }
 
 // line is what the list of mounts says of the scene's.
 func (c *scene) line() string {
 	c.t.Helper()
-	for line := range strings.Lines(c.vm.must(c.t, "mount")) {
+	_, list := c.vm.call(c.t, "mount")
+	for line := range strings.Lines(list) {
 		if strings.Contains(line, " on "+c.at+" ") {
 			return line
 		}
@@ -112,7 +120,7 @@ func (c *scene) line() string {
 func (c *scene) served() bool {
 	c.t.Helper()
 	// U-root's init leaves what has ended as a zombie, which has no command line.
-	code, line := c.vm.run(c.t, "cat /proc/"+c.pid+"/cmdline")
+	code, line := c.vm.call(c.t, "cat", "/proc/"+c.pid+"/cmdline")
 	return code == 0 && line != ""
 }
 

@@ -170,16 +170,22 @@ func (p *proc) signal(sig syscall.Signal) {
 	}
 }
 
-// run runs a script of the guest's shell to its end and returns its exit status and what it said.
-func (v *vm) run(t testing.TB, script string) (code int, output string) {
+// call runs a program to its end and returns its exit status and what it said.
+func (v *vm) call(t testing.TB, args ...string) (code int, output string) {
 	t.Helper()
 	v.slots <- struct{}{}
 	defer func() { <-v.slots }()
-	s := v.start(t, "gosh", "-c", script).wait(lab.Patience)
+	s := v.start(t, args...).wait(lab.Patience)
 	if !s.Exited {
-		t.Fatalf("in the guest still runs after %v: %s\n%s", lab.Patience, script, s.Output)
+		t.Fatalf("in the guest still runs after %v: %q\n%s", lab.Patience, args, s.Output)
 	}
 	return s.Code, s.Output
+}
+
+// run runs a script of the guest's shell.
+func (v *vm) run(t testing.TB, script string) (code int, output string) {
+	t.Helper()
+	return v.call(t, "gosh", "-c", script)
 }
 
 // must is run of a script that has to succeed.
