@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 
@@ -61,6 +62,7 @@ func TestRestarts(t *testing.T) {
 				if len(h.faults) == 0 {
 					t.Error("the programs saw no error with a client that cannot recover")
 				}
+				t.Log(strings.Join(h.faults, "\n"))
 				return
 			}
 			for _, f := range h.faults {

@@ -85,12 +85,16 @@ func (c *scene) work() (h history) {
 // move waits until every program has got on, or has ended, or has had its time.
 func (c *scene) move(h *history, workers []*worker) {
 	c.t.Helper()
+	patience := 2 * lab.Patience
+	if !c.persist() {
+		patience = soon
+	}
 	for _, w := range workers {
 		if w.over {
 			continue
 		}
 		s := w.wait(0)
-		for end := time.Now().Add(2 * lab.Patience); !s.Exited && len(s.Output) <= w.seen; s = w.wait(10 * time.Millisecond) {
+		for end := time.Now().Add(patience); !s.Exited && len(s.Output) <= w.seen; s = w.wait(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				h.faults = append(h.faults, fmt.Sprintf("%v does not get on: it is in %q, and the mount is %q and says\n%s", w.args[:2], s.Where, c.line(), c.log()))
 				w.over = true
@@ -109,7 +113,7 @@ func over(workers []*worker) bool {
 // end waits for the end of a program.
 func (h *history) end(w *worker) guest.Status {
 	w.t.Helper()
-	s := w.wait(2 * lab.Patience)
+	s := w.wait(lab.Patience)
 	if !s.Exited {
 		h.faults = append(h.faults, fmt.Sprintf("%v does not end: it is in %q", w.args[:2], s.Where))
 	}
