@@ -105,12 +105,11 @@ func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, erro
 		created = created || r.fid.created
 	}
 	s.mu.Unlock()
-	names, ok := p.path(n)
-	if !known || !ok {
+	if !known {
 		return nil, nil
 	}
-	sfid, err := p.walk(n, names)
-	if err != nil {
+	sfid, ok, err := p.stand(n)
+	if err != nil || !ok {
 		return nil, err
 	}
 	kind, length, err := p.file(sfid)

@@ -19,45 +19,44 @@ func (p *prober) absent(dir *fid, name string) (verdict, error) {
 	return p.again()
 }
 
-func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
-	dir := p.node(r.fid)
-	found, err := p.lookup(dir, m.Name)
+// thing judges what makes something that says what it is: right reports whether the thing found is what was to be made.
+func (p *prober) thing(dir *fid, name string, right func(found) (bool, error), reply func(lib9p.Qid) lib9p.Msg) (verdict, error) {
+	n := p.node(dir)
+	found, err := p.lookup(n, name)
 	if err != nil {
 		return undecided, err
 	}
 	if !found.ok {
 		return p.again()
 	}
-	if found.qid.Type&plan9.QTSYMLINK == 0 || !p.wasAbsent(dir, m.Name) {
-		return undecided, nil
-	}
-	reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
-	if err != nil || reply.(*lib9p.Rreadlink).Target != m.Target {
+	if is, err := right(found); err != nil || !is || !p.wasAbsent(n, name) {
 		return undecided, err
 	}
-	return didIt(&lib9p.Rsymlink{Qid: found.qid}), nil
+	return didIt(reply(found.qid)), nil
+}
+
+func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
+	right := func(found found) (bool, error) {
+		if found.qid.Type&plan9.QTSYMLINK == 0 {
+			return false, nil
+		}
+		reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
+		return err == nil && reply.(*lib9p.Rreadlink).Target == m.Target, err
+	}
+	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rsymlink{Qid: q} })
 }
 
 func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
-	dir := p.node(r.fid)
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
+	right := func(found found) (bool, error) {
+		reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
+		if err != nil {
+			return false, err
+		}
+		a := reply.(*lib9p.Rgetattr)
+		device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
+		return (a.Mode^m.Mode)&lib9p.ModeFmt == 0 && (!device || a.Rdev == deviceNumber(m.Major, m.Minor)), nil
 	}
-	if !found.ok {
-		return p.again()
-	}
-	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tgetattr{Fid: found.sfid, Mask: lib9p.GetBasic})
-	if err != nil {
-		return undecided, err
-	}
-	a := reply.(*lib9p.Rgetattr)
-	device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
-	other := (a.Mode^m.Mode)&lib9p.ModeFmt != 0 || device && a.Rdev != deviceNumber(m.Major, m.Minor)
-	if other || !p.wasAbsent(dir, m.Name) {
-		return undecided, nil
-	}
-	return didIt(&lib9p.Rmknod{Qid: found.qid}), nil
+	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rmknod{Qid: q} })
 }
 
 // deviceNumber is how Linux has major and minor in one number.
@@ -66,18 +65,8 @@ func deviceNumber(major, minor uint32) uint64 {
 }
 
 func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
-	dir, source := p.node(r.fid), p.node(p.s.second(r))
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
-	}
-	switch {
-	case !found.ok:
-		return p.again()
-	case sameFile(found.qid, p.qid(source)) && p.wasAbsent(dir, m.Name):
-		return didIt(&lib9p.Rlink{}), nil
-	}
-	return undecided, nil
+	right := func(found found) (bool, error) { return sameFile(found.qid, p.qid(p.node(p.s.second(r)))), nil }
+	return p.thing(r.fid, m.Name, right, func(lib9p.Qid) lib9p.Msg { return &lib9p.Rlink{} })
 }
 
 // special are the bits of a Tcreate of .u that make what is not opened.
@@ -88,19 +77,8 @@ func (p *prober) made(r *request, m *lib9p.Tcreate) (verdict, error) {
 	if p.s.d != lib9p.U || m.Perm&special == 0 {
 		return p.absent(r.fid, m.Name)
 	}
-	dir := p.node(r.fid)
-	found, err := p.lookup(dir, m.Name)
-	if err != nil {
-		return undecided, err
-	}
-	if !found.ok {
-		return p.again()
-	}
-	right, err := p.isMade(found, r, m)
-	if err != nil || !right || !p.wasAbsent(dir, m.Name) {
-		return undecided, err
-	}
-	return didIt(&lib9p.Rcreate{Qid: found.qid}), nil
+	right := func(found found) (bool, error) { return p.isMade(found, r, m) }
+	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rcreate{Qid: q} })
 }
 
 // isMade reports whether found is what m, of .u, makes.

@@ -84,15 +84,29 @@ func (p *prober) is(f found, n *node) (bool, error) {
 
 // lookup finds what name in dir leads to.
 func (p *prober) lookup(dir *node, name string) (found, error) {
-	names, ok := p.path(dir)
-	if !ok {
-		return found{}, errProbe
-	}
-	from, err := p.walk(dir, names)
+	from, err := p.reach(dir)
 	if err != nil {
 		return found{}, err
 	}
 	return p.step(from, name)
+}
+
+// reach makes a fid for node n, to which a path must lead.
+func (p *prober) reach(n *node) (uint32, error) {
+	sfid, ok, err := p.stand(n)
+	if err == nil && !ok {
+		err = errProbe
+	}
+	return sfid, err
+}
+
+// stand makes a fid for node n, where a path leads there: ok says so.
+func (p *prober) stand(n *node) (sfid uint32, ok bool, err error) {
+	names, ok := p.path(n)
+	if ok {
+		sfid, err = p.walk(n, names)
+	}
+	return sfid, ok, err
 }
 
 // step finds what name leads to from the directory that sfid from stands on.

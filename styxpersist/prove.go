@@ -381,12 +381,8 @@ func (p *prober) written(r *request) (verdict, error) {
 	p.s.mu.Lock()
 	n := r.fid.node
 	p.s.mu.Unlock()
-	names, ok := p.path(n)
-	if !ok {
-		return undecided, nil
-	}
-	sfid, err := p.walk(n, names)
-	if err != nil {
+	sfid, ok, err := p.stand(n)
+	if err != nil || !ok {
 		return undecided, err
 	}
 	k, _, err := p.file(sfid)

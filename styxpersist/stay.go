@@ -255,15 +255,6 @@ func (s *session) removeAt(ctx context.Context, srv *server, from uint32, names 
 	srv.call(ctx, &lib9p.Tremove{Fid: from})
 }
 
-// reach makes a fid for directory n.
-func (p *prober) reach(n *node) (uint32, error) {
-	names, ok := p.path(n)
-	if !ok {
-		return 0, errProbe
-	}
-	return p.walk(n, names)
-}
-
 // renameTo gives the file that old in dir leads to, and on which sfid stands, the name as in todir.
 func (p *prober) renameTo(dir uint32, old string, sfid, todir uint32, as string) error {
 	if p.s.d != lib9p.L {

@@ -207,12 +207,8 @@ func (p *prober) committed(r *request) (verdict, error) {
 	p.s.mu.Lock()
 	n, a := r.fid.node, r.fid.attr.snapshot()
 	p.s.mu.Unlock()
-	names, ok := p.path(n)
-	if !ok {
-		return undecided, nil
-	}
-	sfid, err := p.walk(n, names)
-	if err != nil {
+	sfid, ok, err := p.stand(n)
+	if err != nil || !ok {
 		return undecided, err
 	}
 	v, there, err := p.s.readAttr(p.srv, sfid, a.name)
