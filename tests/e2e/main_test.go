@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -25,15 +24,5 @@ func run(m *testing.M) int {
 	}
 	// By default a program built with -race waits a second before it exits.
 	os.Setenv("GORACE", "atexit_sleep_ms=10")
-	dir, err := os.MkdirTemp("", "styxbin")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = lab.Build(dir, []string{"-race"},
-			[]string{"mount", "unmount", "srv", "u9fs", "ramfs"}, []string{"load", "srv9pd"})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	return m.Run()
+	return lab.Main(m, []string{"-race"}, []string{"mount", "unmount", "srv", "u9fs", "ramfs"}, []string{"load", "srv9pd"})
 }

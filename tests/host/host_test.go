@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,18 +151,9 @@ printf '%s\n' "${COMPREPLY[@]}"
 func check(t *testing.T, c completion, out string, err error) {
 	t.Helper()
 	words := strings.FieldsFunc(out, func(r rune) bool { return strings.ContainsRune(" \r\n\t,", r) })
-	if err != nil || !strings.Contains(fmt.Sprint(words), c.offers) || contains(words, c.hides) {
+	if err != nil || !strings.Contains(fmt.Sprint(words), c.offers) || slices.Contains(words, c.hides) {
 		t.Errorf("after %q the shell offers %q, %v; want %s and not %s", c.line, out, err, c.offers, c.hides)
 	}
-}
-
-func contains(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // zsh completes in a terminal of its own.

@@ -31,20 +31,7 @@ func TestMain(m *testing.M) {
 	// Cells wait most of the time: for silent connections and between dials.
 	flag.Set("test.parallel", "64")
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "styxbin")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = lab.Build(dir, nil, []string{"u9fs"}, []string{"srv9pd"})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "matrix:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(lab.Main(m, nil, []string{"u9fs"}, []string{"srv9pd"}))
 }
 
 // services are the servers and what they are spoken to in.

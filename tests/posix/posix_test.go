@@ -4,11 +4,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,20 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "styxbin")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = lab.Build(dir, nil, []string{"mount", "u9fs"}, []string{"srv9pd"})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "posix:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(lab.Main(m, nil, []string{"mount", "u9fs"}, []string{"srv9pd"}))
 }
 
 // bridge is what no 9P server can do through FUSE; mount(1) has the table.
@@ -50,13 +36,9 @@ var (
 )
 
 // with adds to what is lacking.
-func with(l posix.Lacks, more posix.Lacks) posix.Lacks {
-	all := posix.Lacks{}
-	for _, m := range []posix.Lacks{l, more} {
-		for feature, errno := range m {
-			all[feature] = errno
-		}
-	}
+func with(l, more posix.Lacks) posix.Lacks {
+	all := maps.Clone(l)
+	maps.Copy(all, more)
 	return all
 }
 
@@ -112,26 +94,12 @@ func TestKilled(t *testing.T) {
 			t.Parallel()
 			server := lab.Kinds[s.server](t, "unix", t.TempDir())
 			m := lab.MountAt(t, server, append(s.flags, "-t", "fuse")...)
-			stop := make(chan struct{})
-			var killer sync.WaitGroup
-			var kills atomic.Int32
-			killer.Go(func() {
-				for {
-					select {
-					case <-stop:
-						return
-					case <-time.After(time.Second):
-						server.Restart()
-						kills.Add(1)
-					}
-				}
-			})
+			kills, stop := server.KillEvery(time.Second)
 			honest, rounds := 0, 0
 			for ; kills.Load() < 12 && !t.Failed(); rounds++ {
 				honest += runAll(t, m.Dir, fmt.Sprint("round", rounds), s.lacks, true)
 			}
-			close(stop)
-			killer.Wait()
+			stop()
 			t.Logf("%d rounds, %d kills; cases in which an operation was undecided: %d", rounds, kills.Load(), honest)
 			if honest > 0 {
 				t.Log(m.Err())

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,20 +23,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "styxbin")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = lab.Build(dir, nil, []string{"mount", "u9fs"}, nil)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "programs:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(lab.Main(m, nil, []string{"mount", "u9fs"}, nil))
 }
 
 // A job is a script and how much it has to do, as its argument.
@@ -64,7 +50,8 @@ func TestPrograms(t *testing.T) {
 			t.Parallel()
 			server := lab.Kinds[kind](t, "unix", t.TempDir())
 			m := lab.MountAt(t, server, "-p", "-t", "fuse")
-			kills := kill(t, server)
+			kills, stop := server.KillEvery(*every)
+			defer stop()
 			for _, p := range jobs {
 				if p.long && kind != "u9fs" && !*full {
 					continue
@@ -73,29 +60,6 @@ func TestPrograms(t *testing.T) {
 			}
 		})
 	}
-}
-
-// kill kills the server again and again until the test ends, and returns the count.
-func kill(t *testing.T, server *lab.Server) *atomic.Int32 {
-	var kills atomic.Int32
-	var killer sync.WaitGroup
-	stop := make(chan struct{})
-	t.Cleanup(func() {
-		close(stop)
-		killer.Wait()
-	})
-	killer.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(*every):
-				server.Restart()
-				kills.Add(1)
-			}
-		}
-	})
-	return &kills
 }
 
 // run runs the script in a directory on the mount. Where it fails of an undecided operation it is run once more in

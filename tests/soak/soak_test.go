@@ -40,16 +40,7 @@ func run(m *testing.M) int {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
-	dir, err := os.MkdirTemp("", "styxbin")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = lab.Build(dir, nil, []string{"mount", "u9fs"}, []string{"load"})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "soak:", err)
-		return 1
-	}
-	return m.Run()
+	return lab.Main(m, nil, []string{"mount", "u9fs"}, []string{"load"})
 }
 
 func TestSoak(t *testing.T) {

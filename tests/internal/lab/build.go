@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
 // Module is the module that the commands under test are in.
@@ -41,6 +42,20 @@ func Build(dir string, flags []string, tree, own []string) error {
 		return err
 	}
 	return build(tests, flags, own)
+}
+
+// Main is what a TestMain does: it builds as Build does, into a folder of its own, and runs the tests. It returns the exit status.
+func Main(m *testing.M, flags, tree, own []string) int {
+	dir, err := os.MkdirTemp("", "styxbin")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = Build(dir, flags, tree, own)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, filepath.Base(os.Args[0])+":", err)
+		return 1
+	}
+	return m.Run()
 }
 
 func build(module string, flags, names []string) error {

@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A Server is a 9P server over a host directory that can be killed and started again on its address.
@@ -123,6 +125,28 @@ func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
 	s.Start()
+}
+
+// KillEvery restarts the server again and again, after each time d, until stop is called, which waits for the last time.
+func (s *Server) KillEvery(d time.Duration) (kills *atomic.Int32, stop func()) {
+	kills = new(atomic.Int32)
+	var killer sync.WaitGroup
+	end := make(chan struct{})
+	killer.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(d):
+				s.Restart()
+				kills.Add(1)
+			}
+		}
+	})
+	return kills, func() {
+		close(end)
+		killer.Wait()
+	}
 }
 
 // Dial calls the server as package net does.
