@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -206,6 +207,13 @@ func (f *farm) walked() []string {
 		}
 	}
 	return l
+}
+
+// before returns how many requests came before the first of type typ.
+func (f *farm) before(typ uint8) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.IndexFunc(f.sent, func(a asked) bool { return lib9p.TypeOf(a.msg) == typ })
 }
 
 // serve answers on conn, each request when rtt has passed.

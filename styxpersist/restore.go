@@ -30,8 +30,9 @@ func (s *session) resume(srv *server) {
 		srv.isBack, srv.swept = true, true
 		return // the first connection: there is nothing to bring back
 	}
-	files := make(map[*node]bool)
-	for _, r := range s.inOrder() {
+	files, waiting := make(map[*node]bool), s.inOrder()
+	srv.window.narrow(len(waiting))
+	for _, r := range waiting {
 		if r.state == proving {
 			s.proveSoon(srv, r, files)
 		}

@@ -5,6 +5,8 @@ package styxpersist
 
 // A window says how many may be at it at a time. It begins small and grows with each answer. When the server lacks
 // something for the moment, such as descriptors, it is halved, and grows with each round from then on.
+// Where requests wait it begins with hardly more than what they need: whatever else is asked for at the same
+// time, a server that does one thing after the other does before them.
 type window struct {
 	size, most int
 	busy       int
@@ -15,6 +17,7 @@ type window struct {
 }
 
 const (
+	windowLeast = 2
 	windowFirst = 64
 	windowMost  = 1024
 )
@@ -25,6 +28,13 @@ func newWindow(most int) window {
 		most = windowMost
 	}
 	return window{size: min(windowFirst, most), most: most}
+}
+
+// narrow takes in that n requests wait for their fids.
+func (w *window) narrow(n int) {
+	if n > 0 {
+		w.size = min(w.size, max(n, windowLeast))
+	}
 }
 
 func (w *window) free() bool { return w.busy < w.size }
