@@ -31,6 +31,7 @@ type session struct {
 	live    *sconn
 	closing bool
 	deaths  int
+	refused uint64 // the last epoch in which it attached to the tree and let go of it again
 }
 
 // owner is a process, as a lock knows it, for each fid.

@@ -33,7 +33,7 @@ func (c *sconn) do(r *sreq) (lib9p.Msg, bool, *sfid) {
 		if c.fids[m.Fid] != nil {
 			w.fail("styxpersist attached fid %d, which is in use", m.Fid)
 		}
-		f := &sfid{num: m.Fid, node: w.tree.root}
+		f := &sfid{num: m.Fid, node: w.tree.root, top: true}
 		c.fids[m.Fid], r.makes = f, f
 		return &lib9p.Rattach{Qid: f.node.qid()}, false, f
 	case *lib9p.Twalk:
@@ -165,6 +165,9 @@ func (c *sconn) doAny(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		eff := false
 		if f.xattrMake {
 			eff = c.commit(f)
+		}
+		if f.top && r.op == nil {
+			c.sess.refused = w.tree.epoch
 		}
 		c.close(f)
 		delete(c.fids, m.Fid)

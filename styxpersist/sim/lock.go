@@ -13,10 +13,11 @@ import (
 type lockHeld struct {
 	typ         uint8
 	first, last uint64
+	since       int // when it was told
 }
 
-func lockOf(t *lib9p.Tlock) lockHeld {
-	l := lockHeld{t.LockType, t.Start, math.MaxUint64}
+func (w *world) lockOf(t *lib9p.Tlock) lockHeld {
+	l := lockHeld{t.LockType, t.Start, math.MaxUint64, w.now}
 	if t.Length > 0 {
 		l.last = t.Start + t.Length - 1
 	}
@@ -28,18 +29,18 @@ func (w *world) applyLock(f *cfid, t *lib9p.Tlock, status uint8) {
 	if status != lib9p.LockSuccess {
 		return
 	}
-	l := lockOf(t)
+	l := w.lockOf(t)
 	var left []lockHeld
 	for _, h := range f.locks {
-		if h.last < l.first || l.last < h.first {
-			left = append(left, h)
+		if h.typ == l.typ || h.last < l.first || l.last < h.first {
+			left = append(left, h) // what it had it has had since then
 			continue
 		}
 		if h.first < l.first {
-			left = append(left, lockHeld{h.typ, h.first, l.first - 1})
+			left = append(left, lockHeld{h.typ, h.first, l.first - 1, h.since})
 		}
 		if h.last > l.last {
-			left = append(left, lockHeld{h.typ, l.last + 1, h.last})
+			left = append(left, lockHeld{h.typ, l.last + 1, h.last, h.since})
 		}
 	}
 	if l.typ != lib9p.LockUnlock {
@@ -65,7 +66,7 @@ func (w *world) checkLocks(c *sconn, o *op, s *sfid) {
 		}
 	}
 	for _, l := range o.fid.locks {
-		if !s.node.holds(c, o.fid.owner(), l) {
+		if l.since < o.issued && !s.node.holds(c, o.fid.owner(), l) {
 			w.fail("operation %d, %s, was done while the server did not hold the client's lock from %d to %d", o.id, lib9p.TypeName(o.typ), l.first, l.last)
 		}
 	}

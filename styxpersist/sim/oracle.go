@@ -180,13 +180,12 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 			}
 			return
 		}
+		via := f.via // whichever of the file's names the server came by
 		if len(t.Wname) > 0 {
+			via = x.via
 			to.regular, to.missed = false, nil
 		}
-		to.ready, to.node, to.via, to.dir = true, x.node, x.via, x.node.isDir()
-		if len(t.Wname) == 0 { // whichever of the file's names the server came by
-			to.via = f.via
-		}
+		to.ready, to.node, to.via, to.dir = true, x.node, via, x.node.isDir()
 		to.born = f.born
 		to.up = f.up || slices.Contains(t.Wname, "..")
 	case *lib9p.Topen:

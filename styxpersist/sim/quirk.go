@@ -49,31 +49,36 @@ func (w *world) forbids(n *inode, flags uint32) bool {
 	return n.mode&need != need
 }
 
+// An eased mode is one that styxpersist has changed.
+type eased struct {
+	was   uint32   // what the file was made with
+	by    *session // who changed it last
+	epoch uint64   // of the tree then
+}
+
 // chmod is a change of n's mode, which no client of ours asks for. styxpersist does where a file was made with a mode that forbids
 // what its maker goes on doing, and has to put it back.
 func (w *world) chmod(c *sconn, n *inode, mode uint32) {
 	if (mode^n.mode)&0o777&^0o600 != 0 {
 		w.fail("styxpersist changed the mode of file %d from %o to %o", n.path, n.mode, mode)
 	}
-	if n.made == nil {
-		m := n.mode
-		n.made = &m
+	if n.eased == nil {
+		n.eased = &eased{was: n.mode}
 	}
+	n.eased.by, n.eased.epoch = c.sess, w.tree.epoch
 	n.mode = n.mode&^0o777 | mode&0o777
 }
 
 // modes looks, in the end, whether the modes that styxpersist has changed are as they were. A tree that came back with other
-// numbers may be another one, in which nothing must be changed.
+// numbers after the change, and was refused for that, may be another one, in which nothing must be changed.
 func (w *world) modes() {
-	if w.tree.epoch > 0 {
-		return
-	}
 	for _, o := range w.ops {
 		for _, n := range [...]*inode{o.dir, o.dir2} {
-			if n != nil && n.made != nil && *n.made != n.mode && n.links > 0 && !w.misplaced(n) {
-				w.fail("the mode of file %d is %o and was %o", n.path, n.mode, *n.made)
-				return
+			if n == nil || n.eased == nil || n.eased.was == n.mode || n.links == 0 || w.misplaced(n) || n.eased.by.refused > n.eased.epoch {
+				continue
 			}
+			w.fail("the mode of file %d is %o and was %o", n.path, n.mode, n.eased.was)
+			return
 		}
 	}
 }

@@ -45,6 +45,7 @@ type sfid struct {
 	via     *entry // nil at the root
 	open    bool
 	flags   uint32
+	top     bool // of a Tattach
 	told    bool // the reply that made it has been delivered
 	list    []cookied
 	listEnd uint64 // 9P2000: where the next read of the directory has to be

@@ -29,7 +29,7 @@ type inode struct {
 	mode    uint32 // as Linux has it, with the type
 	append  bool
 	excl    bool
-	made    *uint32 // the mode that it was made with, where styxpersist has changed it
+	eased   *eased // its mode, where styxpersist has changed it
 	data    []byte
 	over    []*op // whose bytes the last change took away
 	by      []*op // whose each byte is, where somebody has written since the beginning
