@@ -22,6 +22,7 @@ type fid struct {
 	rclose  bool
 	astray  bool // its file was renamed by the session since the fid was made on this connection, see stray.go
 	created bool // by this session
+	eased   bool // opened while the session had changed the file's mode, see mode.go
 	cursor  *cursor
 	iounit  uint32 // of the Ropen that the client got; 0 for what fits a message
 	unit    uint32 // what the present connection's open takes with a message, where that is less; else 0

@@ -361,6 +361,7 @@ func (s *session) learnOpen(f *fid, flags uint32, answer lib9p.Frame) {
 		f.setNode(&node{root: n.root, parent: n.parent.hold(), name: n.name, gone: true})
 	}
 	f.node.qid = qid
+	f.eased = s.srv != nil && s.srv.eased[f.node.file()]
 	s.rank(f)
 	s.setFlags(f, flags)
 	switch {

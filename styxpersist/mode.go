@@ -14,11 +14,19 @@ import (
 // A file can be created with a mode that forbids what its creator is doing with it: git writes objects of
 // mode 0444. Opening it again is refused then. The session, which made the file, adds the permission, opens it,
 // and takes the permission away. The true mode is kept with the node meanwhile, so that the next
-// connection puts it back where this one dies in between, also if the fid is gone by then. Meanwhile the client may
-// open the file by another fid, which the true mode would have forbidden: that one needs the same to come back.
+// connection puts it back where this one dies in between, also if the fid is gone by then. Meanwhile the client may open
+// the file by another fid, and another name, which the true mode would have forbidden: that one needs the same to come back.
 
 // A trueMode is the mode that a file has to have again.
 type trueMode struct{ mode uint32 }
+
+// A fileKey knows a file by all its names.
+type fileKey struct {
+	root *root
+	path uint64 // of its qid, the client's
+}
+
+func (n *node) file() fileKey { return fileKey{n.root, n.qid.Path} }
 
 const ownerRW = 0o600
 
@@ -66,7 +74,7 @@ func (s *session) allowAndOpen(srv *server, sfid uint32, w *wayTo) (opened, erro
 	if err != nil {
 		return opened{}, err
 	}
-	s.owe(w.node, mode)
+	s.owe(srv, w.node, mode)
 	if err := s.chmod(srv.ctx, srv, sfid, mode|ownerRW); err != nil {
 		if _, refused := errors.AsType[*lib9p.Error](err); refused { // else it may have been done
 			s.paid(w.node)
@@ -77,10 +85,10 @@ func (s *session) allowAndOpen(srv *server, sfid uint32, w *wayTo) (opened, erro
 }
 
 // owe enters that n has to get mode back, unless it has to get another already.
-func (s *session) owe(n *node, mode uint32) {
+func (s *session) owe(srv *server, n *node, mode uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n.eased = true
+	srv.eased[n.file()] = true
 	if n.mode == nil {
 		n.mode = &trueMode{mode}
 		s.owed = append(s.owed, n.hold())
@@ -123,6 +131,7 @@ func (s *session) payAll(srv *server) {
 		l.each(func(f *fid) { opens[f.node] = opens[f.node] || f.open })
 	}
 	for _, n := range s.owed {
+		srv.eased[n.file()] = true
 		if !opens[n] {
 			s.paySoon(srv, n)
 		}

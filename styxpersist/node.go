@@ -117,7 +117,6 @@ type node struct {
 	qid      lib9p.Qid
 	kind     kind
 	mode     *trueMode // to be put back, see mode.go
-	eased    bool      // its mode has been changed once, and who opened it then could do so for that
 	recent   bool      // in its root's recent
 	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
 	sought   bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed

@@ -167,7 +167,7 @@ func (s *session) wayTo(f *fid) wayTo {
 	names, ok := f.node.path()
 	return wayTo{
 		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
-		role: f.role, open: f.open, owner: f.created || f.node.eased, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
+		role: f.role, open: f.open, owner: f.created || f.eased, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
 	}
 }
 

@@ -44,7 +44,8 @@ type server struct {
 	unknown   int      // answers to no question
 	roots     map[*root]*rootWay
 	helpers   map[helperKey]*helper
-	swept     bool // helpers are not kept any more
+	eased     map[fileKey]bool // files that may have another mode than their own, or had
+	swept     bool             // helpers are not kept any more
 
 	pulse
 	backlog []burst       // what came behind that which is stuck; mutex
@@ -83,6 +84,7 @@ func newServer(s *session, conn lib9p.Transport, gen int) *server {
 		s: s, conn: conn, gen: gen, msize: s.msize,
 		roots:   make(map[*root]*rootWay),
 		helpers: make(map[helperKey]*helper),
+		eased:   make(map[fileKey]bool),
 		gone:    make(chan struct{}),
 		over:    make(chan struct{}),
 		window:  newWindow(s.link.cfg.window),
