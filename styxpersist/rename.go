@@ -8,6 +8,7 @@ func (s *session) learnRenameat(r *request, from *node, old string, to *node, na
 		s.move(r, n, to, name)
 		return
 	}
+	crossed := r.seq <= to.renamed
 	from.renamed = s.seq
 	s.named(to, name)
 	from.root.moved(moveNote{from: from, name: old, to: to, as: name, seq: s.seq})
@@ -15,6 +16,7 @@ func (s *session) learnRenameat(r *request, from *node, old string, to *node, na
 	// there while the rename was under way may be the file itself; its qid will tell.
 	if n := to.children[name]; n != nil && n.seen < r.seq {
 		n.vanish()
+		n.sought = crossed // it may have come there after the file did
 	}
 }
 
@@ -47,14 +49,19 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	if mutate.Has(mutate.RenameOne) || n.parent == dir && n.name == name { // also of a removed file, whose name is another's now
 		return
 	}
-	if old := dir.children[name]; old != nil && old != n && sameFile(old.qid, n.qid) {
-		if old.seen < r.seq {
-			s.namesChanged(n, dir)
-			return // the file had both names: rename(2) changes nothing then, and is a success
-		}
+	old, crossed := dir.children[name], r.seq <= dir.renamed
+	switch {
+	case old == nil || old == n:
+		s.moveTo(n, dir, name)
+	case !sameFile(old.qid, n.qid):
+		s.moveTo(n, dir, name)
+		old.sought = crossed // then it may have come there after n did
+	case old.seen < r.seq:
+		s.namesChanged(n, dir) // the file had both names: rename(2) changes nothing then, and is a success
+	default:
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
+		s.moveTo(n, dir, name)
 	}
-	s.moveTo(n, dir, name)
 }
 
 // namesChanged takes in that a name has changed in n's directory and in dir.
