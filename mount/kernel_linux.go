@@ -60,7 +60,10 @@ func Kernel(conn *os.File, dir string, opt KernelOptions) (lib9p.Dialect, error)
 		flags |= unix.MS_NOEXEC
 	}
 	// Fd sets the descriptor to block, and the kernel sets it not to: between them nobody else may use it.
-	_, err := umount.Mount(opt.Source, dir, "9p", opt.data(conn.Fd()), flags)
+	err := apart(func() error {
+		_, err := umount.Mount(opt.Source, dir, "9p", opt.data(conn.Fd()), flags)
+		return err
+	})
 	switch {
 	case errors.Is(err, unix.ENODEV):
 		return 0, fmt.Errorf("mount %s: the kernel has no 9P client: modprobe 9p, or mount with FUSE", dir)

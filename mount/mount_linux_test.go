@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +59,29 @@ func TestAwaitEnd(t *testing.T) {
 	}
 	must(t, Unmount(dir, false))
 	must(t, <-ended)
+}
+
+// TestApart: a thread that waits in the kernel is none that a signal is given to.
+func TestApart(t *testing.T) {
+	blocked := func() string {
+		b, err := os.ReadFile("/proc/thread-self/status")
+		must(t, err)
+		_, line, _ := strings.Cut(string(b), "\nSigBlk:")
+		line, _, _ = strings.Cut(line, "\n")
+		return strings.TrimSpace(line)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, failure := blocked(), errors.New("failure")
+	err := apart(func() error {
+		if mask, err := strconv.ParseUint(blocked(), 16, 64); err != nil || mask&(1<<(unix.SIGTERM-1)) == 0 || mask&(1<<(unix.SIGINT-1)) == 0 {
+			t.Errorf("blocked are %x, %v", mask, err)
+		}
+		return failure
+	})
+	if after := blocked(); err != failure || after != before {
+		t.Errorf("%v; blocked are %s, and were %s", err, after, before)
+	}
 }
 
 func TestUnescape(t *testing.T) {

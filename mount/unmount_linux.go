@@ -19,7 +19,7 @@ var ErrBusy = errors.New("in use")
 // them has gone. Root unmounts itself, others through fusermount3, which does that for the FUSE mounts of their own. Nothing is
 // asked of the file system, so that it works while a server is away.
 func Unmount(dir string, lazy bool) error {
-	err := umount.Unmount(dir, false, lazy)
+	err := apart(func() error { return umount.Unmount(dir, false, lazy) })
 	if errors.Is(err, unix.EPERM) {
 		err = fusermount(dir, lazy)
 	}

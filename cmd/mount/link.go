@@ -104,12 +104,17 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 	return ctx
 }
 
-// hangUp ends the conversation of a kernel that waits for it in mount(2), where no signal reaches it.
+// hangUp ends the conversation of a kernel that waits for it in mount(2), where no signal reaches it. A kernel that has not
+// come to wait yet may not look for the end of what it reads, and finds it when it writes.
 func (l *link) hangUp() {
 	if l.persist != nil {
 		l.persist(errors.New("interrupted"))
-	} else if c, ok := l.first.(interface{ CloseRead() error }); ok {
+	} else if c, ok := l.first.(interface {
+		CloseRead() error
+		CloseWrite() error
+	}); ok {
 		c.CloseRead()
+		c.CloseWrite()
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/styxkit/styxkit/lib9p"
-	"github.com/styxkit/styxkit/tests/internal/lab"
 	"github.com/styxkit/styxkit/tests/internal/load"
 )
 
@@ -48,18 +47,30 @@ func TestTerminate(t *testing.T) {
 	}
 }
 
-// TestInterruptMount: a mount of a server that says nothing can be given up. Without -p the kernel alone has the connection, and
-// does not always let go of the call.
+// TestInterruptMount: a mount of a server that says nothing can be given up, by whichever thread of its process the kernel asks it.
 func TestInterruptMount(t *testing.T) {
 	v := use(t)
-	c := serve(t, v, "u9fs")
-	c.Proc().Signal(syscall.SIGSTOP)
-	p := v.start(t, "mount", "-f", "-p", "-t", "v9fs", c.addr(), c.at)
-	if s := p.wait(lab.Patience / 10); s.Exited {
-		t.Fatalf("mount of a silent server: %+v", s)
-	}
-	p.signal(syscall.SIGTERM)
-	if s := p.wait(soon); !s.Exited || s.Code == 0 {
-		t.Errorf("mount after a termination signal: %+v", s)
+	for _, flags := range []string{persistent, plain} {
+		c := serve(t, v, "u9fs")
+		c.Proc().Signal(syscall.SIGSTOP)
+		var mounts [8]*proc
+		for i := range mounts {
+			mounts[i] = v.start(t, append(strings.Fields("mount -f "+flags), c.addr(), c.at)...)
+		}
+		for _, p := range mounts {
+			c.until("mount waits for the server", func() bool {
+				s := p.wait(0)
+				if s.Exited {
+					t.Fatalf("mount %s of a silent server: %+v", flags, s)
+				}
+				return strings.Contains(s.Where, "p9_client_rpc")
+			})
+			p.signal(syscall.SIGTERM)
+		}
+		for _, p := range mounts {
+			if s := p.wait(soon); !s.Exited || s.Code == 0 {
+				t.Errorf("mount %s after a termination signal: %+v", flags, s)
+			}
+		}
 	}
 }
