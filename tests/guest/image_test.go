@@ -12,7 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"testing"
+	"time"
 )
 
 const (
@@ -119,7 +122,10 @@ func moduleNeeds(file string) ([]string, error) {
 	return nil, err
 }
 
-// buildImage returns an initramfs of contents and k's modules. It is kept for as long as neither changes.
+// keptImages is how many images are kept: other trees may be tested at the same time, with images of their own.
+const keptImages = 6
+
+// buildImage returns an initramfs of contents and k's modules. It is kept as long as it is among the last that were used.
 func buildImage(k *kernel) (file string, err error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -130,7 +136,7 @@ func buildImage(k *kernel) (file string, err error) {
 		return "", err
 	}
 	file = filepath.Join(cache, "image-"+sum+".cpio")
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Chtimes(file, time.Time{}, time.Now()); !errors.Is(err, fs.ErrNotExist) {
 		return file, err
 	}
 	tmp, err := os.MkdirTemp(cache, "new.")
@@ -152,15 +158,69 @@ func buildImage(k *kernel) (file string, err error) {
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	forget(cache)
-	return file, os.Rename(made, file)
+	if err := os.Rename(made, file); err != nil {
+		return "", err
+	}
+	return file, forget(cache)
 }
 
-// forget removes the images of other contents.
-func forget(cache string) {
-	names, _ := filepath.Glob(filepath.Join(cache, "image-*.cpio"))
-	for _, name := range names {
+// forget removes the images that were used the longest ago, and what builds that were killed have left.
+func forget(cache string) error {
+	list, err := os.ReadDir(cache)
+	if err != nil {
+		return err
+	}
+	used := make(map[string]time.Time)
+	var images []string
+	for _, entry := range list {
+		st, err := entry.Info()
+		if err != nil {
+			continue // somebody else has removed it
+		}
+		name := filepath.Join(cache, entry.Name())
+		switch {
+		case strings.HasPrefix(entry.Name(), "image-"):
+			images, used[name] = append(images, name), st.ModTime()
+		case strings.HasPrefix(entry.Name(), "new.") && time.Since(st.ModTime()) > 24*time.Hour:
+			os.RemoveAll(name)
+		}
+	}
+	slices.SortFunc(images, func(a, b string) int { return used[b].Compare(used[a]) })
+	for _, name := range images[min(keptImages, len(images)):] {
 		os.Remove(name)
+	}
+	return nil
+}
+
+// TestForget: the images that were used last stay, and so does what others are building.
+func TestForget(t *testing.T) {
+	cache := t.TempDir()
+	long := time.Now().Add(-48 * time.Hour)
+	for i := range keptImages + 3 {
+		name := filepath.Join(cache, fmt.Sprintf("image-%d.cpio", i))
+		at := long.Add(time.Duration(i) * time.Minute)
+		if i == 0 {
+			at = time.Now()
+		}
+		if err := errors.Join(os.WriteFile(name, nil, 0o644), os.Chtimes(name, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, fresh := filepath.Join(cache, "new.1"), filepath.Join(cache, "new.2")
+	if err := errors.Join(os.MkdirAll(filepath.Join(old, "build"), 0o755), os.Mkdir(fresh, 0o755), os.Chtimes(old, long, long), forget(cache)); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
+	want := []string{"image-0.cpio"}
+	for i := 4; i < keptImages+3; i++ {
+		want = append(want, fmt.Sprintf("image-%d.cpio", i))
+	}
+	want = append(want, "new.2")
+	for i, name := range left {
+		left[i] = filepath.Base(name)
+	}
+	if err != nil || !slices.Equal(left, want) {
+		t.Errorf("left are %v, %v; want %v", left, err, want)
 	}
 }
 
