@@ -22,6 +22,7 @@ func (srv *server) silent() bool { return srv.stuck.Load() || srv.quiet }
 // bury takes r, which has been sent, away from its server. It can be answered then.
 func (s *session) bury(r *request) *request {
 	srv := r.srv
+	s.hauntNames(r)
 	t := &request{own: make(chan lib9p.Frame, 1), buried: true, typ: r.typ, stag: r.stag, seq: r.seq, state: sent, srv: srv}
 	srv.tags[r.stag] = t
 	if r.makes != nil {

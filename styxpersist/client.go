@@ -160,6 +160,7 @@ func (s *session) answer(r *request, m lib9p.Msg) {
 func (s *session) refuse(r *request, err *lib9p.Error) {
 	if err == errUndecided {
 		s.crowd(r)
+		s.mayBe(r)
 		s.replaced(r)
 	}
 	r.state = done // so that it is not answered once more with those that wait for the same fid

@@ -12,6 +12,11 @@ type place struct {
 	name string
 }
 
+// is reports whether p and q are one name. A directory that was reached while names changed may have two nodes.
+func (p place) is(q place) bool {
+	return p.dir != nil && q.dir != nil && p.name == q.name && (p.dir == q.dir || sameFile(p.dir.qid, q.dir.qid))
+}
+
 // changesNames reports whether a success of r changes what names lead to.
 func (r *request) changesNames() bool {
 	switch r.typ {
@@ -66,7 +71,7 @@ func (s *session) crowding(r *request, fn func(q *request)) {
 			continue
 		}
 		for _, p := range s.places(q) {
-			if p.dir != nil && (p == mine[0] || p == mine[1]) {
+			if p.is(mine[0]) || p.is(mine[1]) {
 				fn(q)
 				break
 			}
@@ -78,6 +83,8 @@ func (s *session) crowding(r *request, fn func(q *request)) {
 func (s *session) crowd(r *request) {
 	if r.changesNames() {
 		s.crowding(r, func(q *request) { q.crowded = true })
+		s.haunt(r)
+		s.blur(r)
 	}
 }
 

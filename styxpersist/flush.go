@@ -73,6 +73,7 @@ func (s *session) cancelled(old *request) {
 	if old.doubt {
 		s.crowd(old)
 	}
+	s.mayBe(old)
 	if old.makes != nil {
 		s.forget(old.makes)
 	}

@@ -26,7 +26,9 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 			return nil, nil
 		}
 		if r.late && s.errnoOf(f) == lib9p.EEXIST {
-			s.doubtful(r, "the old connection may have made it meanwhile")
+			if !s.lookWhose(r) {
+				s.doubtful(r, "the old connection may have made it meanwhile")
+			}
 			return nil, nil
 		}
 		return s.learnRefusal(r, f), nil
@@ -51,7 +53,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	case lib9p.TypeTclunk:
 		if f.Type() == lib9p.TypeRremove { // ORCLOSE
 			f[4] = lib9p.TypeRclunk
-			s.unlinked(r.fid.node)
+			s.unlinked(r, r.fid.node)
 		}
 		if r.fid.attr != nil {
 			f = s.learnAttrClunk(r, f)
@@ -125,6 +127,7 @@ func (s *session) errorType() uint8 {
 
 // learnRefusal is learn for an error.
 func (s *session) learnRefusal(r *request, f lib9p.Frame) lib9p.Frame {
+	s.haunt(r)
 	switch r.typ {
 	case lib9p.TypeTclunk: // whatever a server says to a clunk, the fid is gone
 		if r.fid.attr != nil {
@@ -216,7 +219,7 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 		s.learnCreate(r, m.Name, m.Flags, f)
 		s.askLength(r.fid)
 	case lib9p.TypeTremove:
-		s.unlinked(r.fid.node)
+		s.unlinked(r, r.fid.node)
 		s.forget(r.fid)
 	case lib9p.TypeTflush:
 		if old := s.request(r.frame.U16(lib9p.OffBody)); old != nil && old.seq == r.oldSeq && !mutate.Has(mutate.FlushSelf) {
@@ -401,7 +404,8 @@ func (s *session) setFlags(f *fid, flags uint32) {
 func (s *session) learnCreate(r *request, name string, flags uint32, answer lib9p.Frame) {
 	f := r.fid
 	qid := answer.Qid(lib9p.OffBody)
-	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name]
+	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name] > 0
+	delete(f.node.absent, name)
 	f.node.renamed = s.seq
 	n := f.node.root.follow(f.node, name, qid, r.seq, 0) // a file that was there may have been renamed meanwhile
 	if n == nil {

@@ -9,19 +9,22 @@ import (
 // What makes a name was not done if the name is not there. If it is, somebody else may have made it: to make a name is
 // how programs lock, and a false success would make two owners. Only of what says by itself what it is, a
 // symbolic link, a hard link, a special file, it can be said that it was done, where the client had seen that the name was free.
+// Of a file or a directory it can where there is nobody else, see sole.go.
 
-// absent judges what makes a name and cannot be told from another's making it: only absence proves anything.
-func (p *prober) absent(dir *fid, name string) (verdict, error) {
-	found, err := p.lookup(p.node(dir), name)
-	if err != nil || found.ok {
-		return undecided, err
+// plain judges what makes a file, or a directory, that cannot be told from another's.
+func (p *prober) plain(r *request, name string, dir bool, reply func(lib9p.Qid) lib9p.Msg) (verdict, error) {
+	right := func(found found) (bool, error) {
+		if !p.alone(place{p.node(r.fid), name}) {
+			return false, nil
+		}
+		return p.isNew(found, dir)
 	}
-	return p.again()
+	return p.thing(r, name, right, reply)
 }
 
 // thing judges what makes something that says what it is: right reports whether the thing found is what was to be made.
-func (p *prober) thing(dir *fid, name string, right func(found) (bool, error), reply func(lib9p.Qid) lib9p.Msg) (verdict, error) {
-	n := p.node(dir)
+func (p *prober) thing(r *request, name string, right func(found) (bool, error), reply func(lib9p.Qid) lib9p.Msg) (verdict, error) {
+	n := p.node(r.fid)
 	found, err := p.lookup(n, name)
 	if err != nil {
 		return undecided, err
@@ -29,7 +32,7 @@ func (p *prober) thing(dir *fid, name string, right func(found) (bool, error), r
 	if !found.ok {
 		return p.again()
 	}
-	if is, err := right(found); err != nil || !is || !p.wasAbsent(n, name) {
+	if is, err := right(found); err != nil || !is || !p.wasFree(r, place{n, name}) {
 		return undecided, err
 	}
 	return didIt(reply(found.qid)), nil
@@ -43,7 +46,7 @@ func (p *prober) symlink(r *request, m *lib9p.Tsymlink) (verdict, error) {
 		reply, err := p.srv.call(p.srv.ctx, &lib9p.Treadlink{Fid: found.sfid})
 		return err == nil && reply.(*lib9p.Rreadlink).Target == m.Target, err
 	}
-	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rsymlink{Qid: q} })
+	return p.thing(r, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rsymlink{Qid: q} })
 }
 
 func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
@@ -56,7 +59,7 @@ func (p *prober) mknod(r *request, m *lib9p.Tmknod) (verdict, error) {
 		device := m.Mode&lib9p.ModeFmt == lib9p.ModeChar || m.Mode&lib9p.ModeFmt == lib9p.ModeBlock
 		return (a.Mode^m.Mode)&lib9p.ModeFmt == 0 && (!device || a.Rdev == deviceNumber(m.Major, m.Minor)), nil
 	}
-	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rmknod{Qid: q} })
+	return p.thing(r, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rmknod{Qid: q} })
 }
 
 // deviceNumber is how Linux has major and minor in one number.
@@ -66,7 +69,7 @@ func deviceNumber(major, minor uint32) uint64 {
 
 func (p *prober) link(r *request, m *lib9p.Tlink) (verdict, error) {
 	right := func(found found) (bool, error) { return sameFile(found.qid, p.qid(p.node(p.s.second(r)))), nil }
-	return p.thing(r.fid, m.Name, right, func(lib9p.Qid) lib9p.Msg { return &lib9p.Rlink{} })
+	return p.thing(r, m.Name, right, func(lib9p.Qid) lib9p.Msg { return &lib9p.Rlink{} })
 }
 
 // special are the bits of a Tcreate of .u that make what is not opened.
@@ -74,11 +77,12 @@ const special = plan9.DMSYMLINK | plan9.DMDEVICE | plan9.DMNAMEDPIPE | plan9.DMS
 
 // made judges a Tcreate.
 func (p *prober) made(r *request, m *lib9p.Tcreate) (verdict, error) {
+	reply := func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rcreate{Qid: q} }
 	if p.s.d != lib9p.U || m.Perm&special == 0 {
-		return p.absent(r.fid, m.Name)
+		return p.plain(r, m.Name, m.Perm&plan9.DMDIR != 0, reply)
 	}
 	right := func(found found) (bool, error) { return p.isMade(found, r, m) }
-	return p.thing(r.fid, m.Name, right, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rcreate{Qid: q} })
+	return p.thing(r, m.Name, right, reply)
 }
 
 // isMade reports whether found is what m, of .u, makes.

@@ -151,7 +151,7 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		return a
 	case *lib9p.Tread:
 		f := mo.at(m.Fid)
-		if isDir(f.qid) && p.link.cfg.Silly {
+		if isDir(f.qid) && (p.link.cfg.Silly || p.link.cfg.Sole) {
 			return &lib9p.Rread{Data: p.list(mo.where[m.Fid], m.Offset)}
 		} else if isDir(f.qid) {
 			return nil
@@ -159,7 +159,7 @@ func (p *play) serve(m lib9p.Msg) lib9p.Msg {
 		from := min(int(m.Offset), len(f.data))
 		return &lib9p.Rread{Data: []byte(f.data[from:min(from+int(m.Count), len(f.data))])}
 	case *lib9p.Treaddir:
-		if p.link.cfg.Silly {
+		if p.link.cfg.Silly || p.link.cfg.Sole {
 			return &lib9p.Rreaddir{Data: p.list(mo.where[m.Fid], m.Offset)}
 		}
 	case *lib9p.Treadlink:

@@ -123,10 +123,11 @@ type node struct {
 	hidden   bool      // its name is one that nobody is shown: it was removed, see silly.go
 	opens    int       // fids that are open on it
 	children map[string]*node
-	refs     int             // fids and children
-	absent   map[string]bool // names that a walk did not find and nothing has made since
-	renamed  uint64          // seq when the session last heard of a change of a name in this directory
-	seen     uint64          // seq when a walk first came here; 0 where none has
+	refs     int               // fids and children
+	absent   map[string]uint64 // names that nothing has, and the number of the request that told so
+	renamed  uint64            // seq when the session last heard of a change of a name in this directory
+	unsure   uint64            // seq when a change of a name was last answered of which nobody knows whether it was done
+	seen     uint64            // seq when a walk first came here; 0 where none has
 
 	look look   // what was told of it
 	told uint64 // seq of the request for its length and mtime
@@ -252,13 +253,27 @@ func (n *node) missed(name string, seq uint64, moving bool) {
 	if n.children[name] != nil && moving {
 		return
 	}
-	if n.absent == nil || len(n.absent) >= maxAbsent {
-		n.absent = make(map[string]bool)
-	}
-	n.absent[name] = true
+	n.lacks(name, seq)
 	if c := n.children[name]; c != nil {
 		c.vanish()
 	}
+}
+
+// freed takes in that a request of number seq has taken name away. It is not there then, unless names have changed meanwhile.
+func (n *node) freed(name string, seq uint64) {
+	if seq > n.renamed {
+		n.lacks(name, seq)
+	}
+}
+
+func (n *node) lacks(name string, seq uint64) {
+	if seq <= n.unsure {
+		return
+	}
+	if n.absent == nil || len(n.absent) >= maxAbsent {
+		n.absent = make(map[string]uint64)
+	}
+	n.absent[name] = seq
 }
 
 // maxAbsent bounds what a directory's node remembers of names that are not there.

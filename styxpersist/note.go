@@ -214,8 +214,12 @@ func (s *session) checkFields(r *request) *lib9p.Error {
 			at += 2 + len(name)
 		}
 	case lib9p.TypeTcreate, lib9p.TypeTlcreate, lib9p.TypeTsymlink, lib9p.TypeTmknod, lib9p.TypeTmkdir, lib9p.TypeTunlinkat:
-		if !s.mayName(f.Bytes(lib9p.OffFid + 4)) {
+		name := f.Bytes(lib9p.OffFid + 4)
+		if !s.mayName(name) {
 			return errBadName
+		}
+		if n := r.fid.node; n != nil {
+			r.free = n.absent[string(name)]
 		}
 	case lib9p.TypeTxattrcreate:
 		if s.attrTooBig(r) {

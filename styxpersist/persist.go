@@ -21,6 +21,10 @@ type Config struct {
 	// the last of them is clunked: without a name nobody finds it when the server has died.
 	Silly bool
 
+	// Sole says that nobody else makes or removes names in the trees that the client attaches, on this machine or another: what
+	// makes a name that was free, and has no answer, was done if the name is there.
+	Sole bool
+
 	// Soft is after what absence or silence of the server what waits for it is answered with an error (EIO), and
 	// what comes is at once, until it is back. 0 is never: the client waits for as long as it takes.
 	Soft time.Duration

@@ -281,6 +281,8 @@ func (p *play) do(verb, rest string) {
 		p.idle()
 	case "silly": // Config.Silly
 		p.link.cfg.Silly = true
+	case "sole": // Config.Sole
+		p.link.cfg.Sole = true
 	case "hides": // name: the session renames it, $h from now on, and the server has not answered yet
 		p.hides(rest)
 	case "files": // all that the tree holds

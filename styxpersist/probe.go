@@ -50,13 +50,6 @@ func (p *prober) path(n *node) ([]string, bool) {
 	return n.path()
 }
 
-// wasAbsent reports whether the client saw that name was not in dir, and nothing has made it since.
-func (p *prober) wasAbsent(dir *node, name string) bool {
-	p.s.mu.Lock()
-	defer p.s.mu.Unlock()
-	return dir.absent[name]
-}
-
 // walk makes a fid for node n, which names lead to, and checks that it is n.
 func (p *prober) walk(n *node, names []string) (uint32, error) {
 	sfid, qids, err := p.s.walkTo(p.srv, n.root, names)

@@ -213,9 +213,9 @@ func (s *session) verdict(srv *server, r *request) (verdict, error) {
 		if m.Flags&lib9p.LEXCL == 0 {
 			return p.again()
 		}
-		return p.absent(r.fid, m.Name)
+		return p.plain(r, m.Name, false, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rlcreate{Qid: q} })
 	case *lib9p.Tmkdir:
-		return p.absent(r.fid, m.Name)
+		return p.plain(r, m.Name, true, func(q lib9p.Qid) lib9p.Msg { return &lib9p.Rmkdir{Qid: q} })
 	case *lib9p.Tsymlink:
 		return p.symlink(r, m)
 	case *lib9p.Tmknod:
@@ -292,7 +292,7 @@ func (p *prober) renamedAt(r *request, m *lib9p.Trenameat) (verdict, error) {
 	n := from.children[m.Oldname]
 	p.s.mu.Unlock()
 	if n == nil {
-		return undecided, nil
+		return p.movedUnseen(r, place{from, m.Oldname}, place{to, m.Newname})
 	}
 	return p.moved(n, from, m.Oldname, to, m.Newname, &lib9p.Rrenameat{})
 }
@@ -345,7 +345,7 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 	n := dir.children[m.Name]
 	p.s.mu.Unlock()
 	if n == nil {
-		return undecided, nil
+		return p.stillThere(place{dir, m.Name})
 	}
 	same, err := p.is(found, n)
 	if same {

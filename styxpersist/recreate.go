@@ -27,13 +27,21 @@ func (s *session) lookAgain(r *request, f lib9p.Frame) bool {
 	if number(refusal) != lib9p.EEXIST && !(forbids(refusal) && !allows(m)) {
 		return false
 	}
+	r.refused = refusal
+	s.proveAgain(r)
+	return true
+}
+
+// proveAgain has it found out what became of r, which has one fid and has just been refused. Those behind it wait.
+func (s *session) proveAgain(r *request) {
 	srv := r.srv
 	srv.freeTag(r)
-	r.state, r.srv, r.refused, r.kept = proving, nil, refusal, true
-	r.fid.barrier = nil
+	r.state, r.srv, r.kept = proving, nil, true
+	if r.fid.barrier == r {
+		r.fid.barrier = nil
+	}
 	r.fid.waiting = append([]*request{r}, r.fid.waiting...)
 	s.inTurn(srv, func() { s.prove(srv, r) })
-	return true
 }
 
 // allows reports whether a file made by m lets its owner open it as m does.

@@ -9,6 +9,7 @@ func (s *session) learnRenameat(r *request, from *node, old string, to *node, na
 		return
 	}
 	crossed := r.seq <= to.renamed
+	from.freed(old, r.asked)
 	from.renamed = s.seq
 	s.named(to, name)
 	from.root.moved(moveNote{from: from, name: old, to: to, as: name, seq: s.seq})
@@ -26,12 +27,20 @@ func (s *session) named(dir *node, name string) {
 	delete(dir.absent, name)
 }
 
-// unlinked takes in that n was removed.
-func (s *session) unlinked(n *node) {
+// unlinked takes in that r has removed n.
+func (s *session) unlinked(r *request, n *node) {
 	if n.parent != nil {
+		s.leaves(r, n)
 		n.parent.renamed = s.seq
 	}
 	n.vanish()
+}
+
+// leaves takes in that r takes away n's name, which is the file's only as long as nobody else moves it.
+func (s *session) leaves(r *request, n *node) {
+	if s.link.cfg.Sole && n.parent != nil && !n.gone {
+		n.parent.freed(n.name, r.asked)
+	}
 }
 
 // unlinkedAt takes in that r has removed a name. Where names in the directory changed while it was under way, what has the
@@ -41,6 +50,7 @@ func (s *session) unlinkedAt(r *request, dir *node, name string) {
 		n.vanish()
 		n.sought = r.seq <= dir.renamed
 	}
+	dir.freed(name, r.asked)
 	dir.renamed = s.seq
 }
 
@@ -50,17 +60,18 @@ func (s *session) move(r *request, n, dir *node, name string) {
 		return
 	}
 	old, crossed := dir.children[name], r.seq <= dir.renamed
-	switch {
-	case old == nil || old == n:
-		s.moveTo(n, dir, name)
-	case !sameFile(old.qid, n.qid):
-		s.moveTo(n, dir, name)
-		old.sought = crossed // then it may have come there after n did
-	case old.seen < r.seq:
+	same := old != nil && old != n && sameFile(old.qid, n.qid)
+	if same && old.seen < r.seq {
 		s.namesChanged(n, dir) // the file had both names: rename(2) changes nothing then, and is a success
-	default:
+		return
+	}
+	s.leaves(r, n)
+	if same {
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
-		s.moveTo(n, dir, name)
+	}
+	s.moveTo(n, dir, name)
+	if old != nil && old != n && !same {
+		old.sought = crossed // then it may have come there after n did
 	}
 }
 

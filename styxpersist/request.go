@@ -26,6 +26,10 @@ type request struct {
 	old []*server
 	// crowded: another request about the same name was done meanwhile, see crowd.go.
 	crowded bool
+	// free: what makes a name: the number of the request that told that nothing had it; 0 where that was not known.
+	free uint64
+	// looked: and that it has been there when r came is being looked into, see sole.go.
+	looked bool
 	// kept: a queue may refer to it still, so it is not used again.
 	kept bool
 

@@ -40,19 +40,21 @@ type session struct {
 	seq       uint64
 	spare     []*request
 	spareBig  []*request
-	ready     []*request // may be sent, in order
-	owed      []*node    // held: files that have to get their mode back
-	zombies   []*server  // dead connections that may execute something still, and are being drained
-	haunted   bool       // one was drained in vain
-	hazards   []hazard   // what they may do to newer requests
-	hangs     int        // how many connections in a row fell silent; what takes long has to come to an end some time
-	moves     uint64     // requests that change names, answered so far
-	bytes     int        // of requests that have no answer
-	attrs     int        // bytes of attributes that are being written
-	room      *sync.Cond // of mu: bytes became less, or the session ends
-	nums      *numbering // of the server's qids, nil where the client has the same
-	keepsQids bool       // the server has come back with the qids that it had
-	absence   absence    // the present or last one of the server
+	ready     []*request     // may be sent, in order
+	owed      []*node        // held: files that have to get their mode back
+	zombies   []*server      // dead connections that may execute something still, and are being drained
+	haunted   bool           // one was drained in vain
+	ghosts    map[place]bool // held: names that may change at any time for what was answered long ago, see sole.go
+	blurred   uint64         // seq when a name was last changed in a directory that may have another node
+	hazards   []hazard       // what they may do to newer requests
+	hangs     int            // how many connections in a row fell silent; what takes long has to come to an end some time
+	moves     uint64         // requests that change names, answered so far
+	bytes     int            // of requests that have no answer
+	attrs     int            // bytes of attributes that are being written
+	room      *sync.Cond     // of mu: bytes became less, or the session ends
+	nums      *numbering     // of the server's qids, nil where the client has the same
+	keepsQids bool           // the server has come back with the qids that it had
+	absence   absence        // the present or last one of the server
 
 	namer    *hidden.Namer   // nil: removed files are removed
 	stays    map[*node]*stay // held: files with hidden names

@@ -87,7 +87,7 @@ func (s *session) endStay(n *node) {
 	}
 	delete(s.stays, n)
 	n.hidden = false
-	s.unlinked(n)
+	n.vanish() // a name that no walk of the client's has met
 	n.drop()
 }
 
