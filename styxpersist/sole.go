@@ -4,6 +4,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // With Config.Sole nobody else makes or removes names. Then a name that was free, and is there, has been made by the request in
@@ -91,7 +92,7 @@ func (p *prober) alone(at place) bool {
 func (p *prober) wasFree(r *request, at place) bool {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
-	return max(r.free, at.dir.absent[at.name]) > p.s.blurred
+	return max(r.free, at.dir.absent[at.name]) > p.s.blurred || mutate.Has(mutate.Claim)
 }
 
 // isNew reports whether what is found is as it was made: a regular file without bytes, or a directory without entries.

@@ -12,7 +12,7 @@
 //
 // The server has quirks, as those have that there are: it lacks descriptors, insists on new files, knows no Tunlinkat,
 // counts a file's mode also for its owner, comes back with a smaller msize and iounit or with other qids, speaks nonsense. Somebody
-// else may change the tree behind its clients' backs.
+// else may change the tree behind its clients' backs; where nobody does, styxpersist is told so now and then.
 //
 // The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
 // arrives at the server, on whichever connection, and keeps what each execution did. What the client is told

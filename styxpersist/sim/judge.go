@@ -33,6 +33,9 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		if x == nil {
 			x = o.pieced(m)
 		}
+		if x == nil && w.sole {
+			x = o.claimed(m)
+		}
 		if x == nil && !w.local(o) {
 			w.fail("operation %d, %s, was answered with a success that the server has not given: %s", o.id, name, lib9p.Format(w.d, o.tag, m))
 			return
@@ -105,6 +108,25 @@ func (w *world) replyDialect(o *op) lib9p.Dialect {
 		return lib9p.P2000
 	}
 	return w.d
+}
+
+// claimed returns the execution of which m, the answer to what creates a file, says all but the iounit: what is found has none.
+func (o *op) claimed(m lib9p.Msg) *exec {
+	for i := range o.execs {
+		var same bool
+		switch r := o.execs[i].reply.(type) {
+		case *lib9p.Rcreate:
+			m, ok := m.(*lib9p.Rcreate)
+			same = ok && *m == lib9p.Rcreate{Qid: r.Qid}
+		case *lib9p.Rlcreate:
+			m, ok := m.(*lib9p.Rlcreate)
+			same = ok && *m == lib9p.Rlcreate{Qid: r.Qid}
+		}
+		if same && o.inDoubt() {
+			return &o.execs[i]
+		}
+	}
+	return nil
 }
 
 // local reports whether styxpersist may answer o with success by itself.
@@ -255,14 +277,14 @@ func (w *world) provable(o *op) bool {
 	}
 	switch m := o.msg.(type) {
 	case *lib9p.Tcreate:
-		return !done && o.fid.node.entries[m.Name] == nil
+		return w.sole && done && fresh(m.Name) || !done && o.fid.node.entries[m.Name] == nil
 	case *lib9p.Tmkdir:
-		return !done && o.fid.node.entries[m.Name] == nil
+		return w.sole && done && fresh(m.Name) || !done && o.fid.node.entries[m.Name] == nil
 	case *lib9p.Tlcreate:
 		if w.guarded && m.Mode&0o200 == 0 && done {
 			return false // it cannot be opened so again, whoever has made it
 		}
-		return m.Flags&lib9p.LEXCL == 0 || !done && o.fid.node.entries[m.Name] == nil
+		return m.Flags&lib9p.LEXCL == 0 || w.sole && done && fresh(m.Name) || !done && o.fid.node.entries[m.Name] == nil
 	case *lib9p.Tsymlink:
 		return fresh(m.Name)
 	case *lib9p.Tmknod:

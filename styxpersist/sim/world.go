@@ -46,6 +46,7 @@ type world struct {
 	quirks
 	luck     *rand.Rand // what happens to a request when it is executed
 	pair     bool       // two clients
+	sole     bool       // styxpersist is told that nobody else makes names
 	stranger *session   // whose the changes of somebody else are
 }
 
@@ -91,6 +92,7 @@ func (h History) run(wait func()) *world {
 	if w.pair = r.IntN(3) == 0; w.pair {
 		n = 2
 	}
+	w.sole = !w.pair && !w.visited && w.random(1<<22).IntN(2) == 0
 	for i := range n {
 		w.begin(i)
 	}
@@ -150,7 +152,7 @@ func (w *world) begin(i int) {
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
 	var cfg styxpersist.Config
-	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter})
+	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole})
 	go func() { s.served <- styxpersist.Serve(context.Background(), s.client, cfg) }()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)

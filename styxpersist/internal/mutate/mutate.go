@@ -28,6 +28,7 @@ const (
 	PieceSum  // of a write that goes in pieces the last is counted
 	KeepMode  // a mode that was changed to open a file stays
 	OwnDeaths // nonsense as an answer to the session itself is taken for a refusal
+	Claim     // with Config.Sole what is there has been made by the request in doubt, also where it may have been there before
 	last
 )
 
@@ -41,6 +42,6 @@ func All() []Defect {
 }
 
 var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice",
-	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths"}
+	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths", "Claim"}
 
 func (d Defect) String() string { return names[d] }
