@@ -93,7 +93,8 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 		defer close(l.done)
 		defer close(redial)
 		err := styxpersist.Serve(session, conn, styxpersist.Config{
-			Redial: redial, Qids: l.job.options.qids, Logger: l.job.log, Silly: !l.job.options.noSilly, Soft: l.job.options.soft,
+			Redial: redial, Qids: l.job.options.qids, Logger: l.job.log,
+			Silly: !l.job.options.noSilly, Sole: l.job.options.sole, Soft: l.job.options.soft,
 			Observer: l.job.watch.observe, Counters: &l.job.watch.counters,
 		})
 		if err != nil && session.Err() == nil {

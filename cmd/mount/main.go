@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -90,6 +91,9 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 		c.spec = rest[2]
 	}
 	c.options, err = parseOptions(opts)
+	if err == nil && c.options.sole && !c.persist {
+		err = errors.New("-o sole: it decides what is not known when a server was lost, and without -p nothing is: use -p too")
+	}
 	return c, err
 }
 

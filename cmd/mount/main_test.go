@@ -345,6 +345,8 @@ func TestRefused(t *testing.T) {
 		{"-o uid=x A D", "a number"},
 		{"-o ro=1 A D", "takes no value"},
 		{"-o soft=x A D", "a number from 1"},
+		{"-o sole A D", "use -p too"},
+		{"-p -o sole=1 A D", "takes no value"},
 		{"-o log= A D", "a file is wanted"},
 		{"-o log=D A D", "-o log: open"},
 		{"-o dialect=9P3 A D", "the dialects are"},

@@ -19,6 +19,7 @@ import (
 type options struct {
 	readOnly, allowOther bool
 	noSilly              bool
+	sole                 bool   // with -p: nobody else makes or removes names
 	log                  string // file for what there is to say, empty for standard error
 	noExec               bool
 	cache                *fuse.Cache // nil: the backend's default
@@ -55,6 +56,8 @@ func parseOptions(list string) (o options, err error) {
 			o.noSilly = false
 		case "nosilly":
 			o.noSilly = true
+		case "sole":
+			o.sole = true
 		case "uid":
 			o.uid, err = number(opt, value, 0, math.MaxUint32-1)
 		case "gid":
@@ -85,9 +88,9 @@ func parseOptions(list string) (o options, err error) {
 				o.soft = time.Duration(*n) * time.Second
 			}
 		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache=, qids= and soft=", opt)
+			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache=, qids=, soft= and sole", opt)
 		}
-		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly"}, name) {
+		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly", "sole"}, name) {
 			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
 		}
 		if err != nil {
