@@ -230,11 +230,17 @@ func (s *session) learnRare(r *request, f lib9p.Frame) {
 	case lib9p.TypeTwstat:
 		m := r.msg(s.d).(*lib9p.Twstat)
 		s.lengthUnknown(r.fid.node)
+		if m.Stat.Mode != lib9p.NullStat().Mode {
+			s.learnMode(r.fid.node, uint32(m.Stat.Mode))
+		}
 		if n := r.fid.node; m.Stat.Name != "" && n.parent != nil {
 			s.move(r, n, n.parent, m.Stat.Name)
 		}
 	case lib9p.TypeTsetattr:
 		s.lengthUnknown(r.fid.node)
+		if m := r.msg(s.d).(*lib9p.Tsetattr); m.Valid&lib9p.SetMode != 0 {
+			s.learnMode(r.fid.node, m.Mode&^lib9p.ModeFmt)
+		}
 	case lib9p.TypeTmkdir, lib9p.TypeTsymlink, lib9p.TypeTmknod:
 		s.named(r.fid.node, string(r.frame.Bytes(lib9p.OffFid+4)))
 	case lib9p.TypeTlink:

@@ -18,7 +18,11 @@ import (
 // the file by another fid, and another name, which the true mode would have forbidden: that one needs the same to come back.
 
 // A trueMode is the mode that a file has to have again.
-type trueMode struct{ mode uint32 }
+type trueMode struct {
+	mode  uint32
+	first *server // that was asked to change it
+	waits bool    // for old connections, which may change it still
+}
 
 // A fileKey knows a file by all its names.
 type fileKey struct {
@@ -90,7 +94,7 @@ func (s *session) owe(srv *server, n *node, mode uint32) {
 	defer s.mu.Unlock()
 	srv.eased[n.file()] = true
 	if n.mode == nil {
-		n.mode = &trueMode{mode}
+		n.mode = &trueMode{mode: mode, first: srv}
 		s.owed = append(s.owed, n.hold())
 	}
 }
@@ -109,16 +113,62 @@ func (s *session) paid(n *node) {
 // restoreMode puts back what allowAndOpen changed, on this connection or on one that has died since.
 func (s *session) restoreMode(srv *server, sfid uint32, n *node) error {
 	s.mu.Lock()
-	old := n.mode
+	owed, mode := n.mode, uint32(0)
+	if owed != nil {
+		mode = owed.mode
+	}
 	s.mu.Unlock()
-	if old == nil || mutate.Has(mutate.KeepMode) {
+	if owed == nil || mutate.Has(mutate.KeepMode) {
 		return nil
 	}
-	if err := s.chmod(srv.ctx, srv, sfid, old.mode); err != nil {
+	if err := s.chmod(srv.ctx, srv, sfid, mode); err != nil {
 		return err
 	}
-	s.paid(n)
+	if owed.first == srv || !s.payAgain(n) {
+		s.paid(n)
+	}
 	return nil
+}
+
+// payAgain has the mode of n put back once more when the dead connections are drained, of which one may have been told
+// to change it and may do so now. It returns false where there is none.
+func (s *session) payAgain(n *node) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := slices.Clone(s.zombies)
+	if len(old) == 0 || n.mode == nil {
+		return false
+	}
+	if n.mode.waits {
+		return true
+	}
+	n.mode.waits = true
+	n.hold()
+	s.spawn(func() {
+		for _, srv := range old {
+			select {
+			case <-srv.over:
+			case <-s.ctx.Done():
+			}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if n.mode != nil {
+			n.mode.waits = false
+			s.paySoon(s.srv, n)
+		}
+		n.drop()
+	})
+	return true
+}
+
+// learnMode takes in that the client has given the file of n another mode: that is the one to put back.
+func (s *session) learnMode(n *node, mode uint32) {
+	for _, owed := range s.owed {
+		if owed.file() == n.file() {
+			owed.mode.mode = mode
+		}
+	}
 }
 
 // payAll puts back the modes of the files that no fid will open again. The mutex is held.
@@ -187,11 +237,14 @@ func (s *session) leaveModes(ctx context.Context, srv *server) {
 func (s *session) leaveMode(ctx context.Context, srv *server, n *node) {
 	s.mu.Lock()
 	names, ok := n.path()
-	root, qid, old := srv.roots[n.root], n.qid, n.mode
+	root, qid, owed, mode := srv.roots[n.root], n.qid, n.mode != nil, uint32(0)
+	if owed {
+		mode = n.mode.mode
+	}
 	ready := root != nil && root.attached && root.err == nil // else the tree there may be another one
 	to := srv.newSfid()
 	s.mu.Unlock()
-	if !ok || !ready || old == nil || srv.namesThatFit(names) < len(names) {
+	if !ok || !ready || !owed || srv.namesThatFit(names) < len(names) {
 		return
 	}
 	m, err := srv.call(ctx, &lib9p.Twalk{Fid: root.sfid, Newfid: to, Wname: names})
@@ -199,7 +252,7 @@ func (s *session) leaveMode(ctx context.Context, srv *server, n *node) {
 		return
 	}
 	if q := m.(*lib9p.Rwalk).Wqid; len(q) == len(names) && len(q) > 0 && sameFile(q[len(q)-1], qid) {
-		s.chmod(ctx, srv, to, old.mode)
+		s.chmod(ctx, srv, to, mode)
 	}
 }
 
