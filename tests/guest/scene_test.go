@@ -53,7 +53,13 @@ var scenes atomic.Int32
 // newScene starts a server for a new folder and mounts it.
 func newScene(t *testing.T, v *vm, s setting) *scene {
 	t.Helper()
-	c := serve(t, v, s.server)
+	return playScene(t, v, s, lab.Kinds[s.server](t, "tcp", t.TempDir()))
+}
+
+// playScene mounts a server.
+func playScene(t *testing.T, v *vm, s setting, server *lab.Server) *scene {
+	t.Helper()
+	c := setScene(t, v, server)
 	c.setting = s
 	c.mount(s.client + " -o dialect=" + s.dialect.String())
 	return c
@@ -62,8 +68,12 @@ func newScene(t *testing.T, v *vm, s setting) *scene {
 // serve starts a server for a new folder, and makes a mount point for it.
 func serve(t *testing.T, v *vm, server string) *scene {
 	t.Helper()
-	c := &scene{vm: v, t: t, at: fmt.Sprintf("/n/%d", scenes.Add(1))}
-	c.Server = lab.Kinds[server](t, "tcp", t.TempDir())
+	return setScene(t, v, lab.Kinds[server](t, "tcp", t.TempDir()))
+}
+
+func setScene(t *testing.T, v *vm, server *lab.Server) *scene {
+	t.Helper()
+	c := &scene{Server: server, vm: v, t: t, at: fmt.Sprintf("/n/%d", scenes.Add(1))}
 	v.call(t, "mkdir", "-p", c.at)
 	return c
 }

@@ -3,6 +3,7 @@
 //	load append file        write numbered lines to a new file
 //	load read file sum      read a file over and over, compare its SHA-256
 //	load exercise file seed        read, write, truncate and map a new file at random
+//	load keep file                 remove a new file that is open, and go on with it
 //	load churn dir seed [plain]    create, rename and remove below an empty directory
 //
 // It works until its standard input ends, prints a number now and then to show that it gets on,
@@ -30,6 +31,8 @@ func run(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "append":
 		r = load.Append(args[1], os.Stdin, os.Stdout)
+	case len(args) == 2 && args[0] == "keep":
+		r = load.Keep(args[1], os.Stdin, os.Stdout)
 	case len(args) == 3 && args[0] == "read":
 		r = load.Read(args[1], args[2], os.Stdin, os.Stdout)
 	case len(args) == 3 && args[0] == "exercise":
@@ -45,7 +48,7 @@ func run(args []string) error {
 		}
 		r = load.Churn(args[1], seed, len(args) > 3 && args[3] == "plain", os.Stdin, os.Stdout)
 	default:
-		return fmt.Errorf("usage: load append file | load read file sum | load exercise file seed | load churn dir seed [plain]")
+		return fmt.Errorf("usage: load append file | load keep file | load read file sum | load exercise file seed | load churn dir seed [plain]")
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
 }

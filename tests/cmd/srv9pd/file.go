@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -57,7 +58,7 @@ func (t *tree) create(_ context.Context, fid *srv9p.Fid, name string, perm plan9
 	default:
 		err = errNoSuch
 	}
-	return plan9.Qid{}, err
+	return plan9.Qid{}, cause(err)
 }
 
 // become makes fid stand for the new file name below it. A directory is opened here.
@@ -123,11 +124,11 @@ func (t *tree) readDir(n *node, fid *srv9p.Fid, data []byte, offset int64) (int,
 
 func (t *tree) fillList(n *node) error {
 	if _, err := n.open.Seek(0, io.SeekStart); err != nil {
-		return err
+		return cause(err)
 	}
 	names, err := n.open.Readdirnames(-1)
 	if err != nil {
-		return err
+		return cause(err)
 	}
 	n.list = n.list[:0]
 	for _, name := range names {
@@ -158,13 +159,13 @@ func (t *tree) sync(_ context.Context, fid *srv9p.Fid) error {
 	return nil
 }
 
-// cause takes the path from an error: on the wire it is the host's own text, as Unix 9P servers have it.
+// cause takes the path from an error: on the wire it is the host's own text, as Unix 9P servers have it. Those write it as
+// strerror(3) does, and the kernel's client knows no other spelling.
 func cause(err error) error {
-	switch e := err.(type) {
-	case *os.PathError:
-		return e.Err
-	case *os.LinkError:
-		return e.Err
+	errno, ok := errors.AsType[unix.Errno](err)
+	if !ok {
+		return err
 	}
-	return err
+	text := errno.Error()
+	return errors.New(strings.ToUpper(text[:1]) + text[1:])
 }

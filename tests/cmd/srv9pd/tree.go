@@ -165,7 +165,7 @@ func (t *tree) walk(_ context.Context, fid, newfid *srv9p.Fid, names []string) (
 		next, qid, err := t.step(n, name)
 		if err != nil {
 			n.close()
-			return qids, err
+			return qids, cause(err)
 		}
 		n.close()
 		n = next
@@ -217,17 +217,17 @@ func (t *tree) wstat(_ context.Context, fid *srv9p.Fid, d *plan9.Dir) error {
 	n := nodeOf(fid)
 	if ^uint32(d.Mode) != 0 {
 		if err := unix.Chmod(n.self(), uint32(d.Mode)&0o777); err != nil {
-			return err
+			return cause(err)
 		}
 	}
 	if ^d.Length != 0 {
 		if err := unix.Truncate(n.self(), int64(d.Length)); err != nil {
-			return err
+			return cause(err)
 		}
 	}
 	if ^d.Mtime != 0 {
 		if err := os.Chtimes(n.self(), time.Time{}, time.Unix(int64(d.Mtime), 0)); err != nil {
-			return err
+			return cause(err)
 		}
 	}
 	if d.Name == "" {

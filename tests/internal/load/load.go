@@ -1,5 +1,6 @@
 // Package load holds the programs that work on a mount while its server is killed under them:
-// one appends to a file, one reads a file over and over, one does things at random to a file, one creates, renames and removes files.
+// one appends to a file, one reads a file over and over, one does things at random to a file,
+// one goes on with a file that it has removed, one creates, renames and removes files.
 // They run as processes of their own, see tests/cmd/load.
 //
 // Each works until its standard input ends. It then says in a [Report] what it saw. An error is

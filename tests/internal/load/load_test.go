@@ -60,6 +60,18 @@ func TestReadLocally(t *testing.T) {
 	}
 }
 
+func TestKeepLocally(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "scratch")
+	check(t, runFor(500*time.Millisecond, func(in io.Reader) *Report { return Keep(name, in, io.Discard) }))
+	if err := os.WriteFile(filepath.Join(dir, ".hidden"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := Keep(name, new(never), io.Discard); len(r.Faults) == 0 {
+		t.Error("a file that is left goes unnoticed")
+	}
+}
+
 // never is an input that does not end.
 type never struct{}
 
