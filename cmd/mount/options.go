@@ -3,9 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,74 +30,127 @@ type options struct {
 	qids                 styxpersist.QidPolicy
 }
 
+// An option is one that -o knows.
+type option struct {
+	name string // with = behind it if it has a value
+	set  func(o *options, value string) error
+}
+
+// known are the options, in the manual's order.
+var known = []option{
+	{"ro", flag(func(o *options) { o.readOnly = true })},
+	{"rw", flag(func(o *options) { o.readOnly = false })},
+	{"exec", flag(func(o *options) { o.noExec = false })},
+	{"noexec", flag(func(o *options) { o.noExec = true })},
+	{"uid=", func(o *options, value string) (err error) {
+		o.uid, err = number(value, 0, math.MaxUint32-1)
+		return err
+	}},
+	{"gid=", func(o *options, value string) (err error) {
+		o.gid, err = number(value, 0, math.MaxUint32-1)
+		return err
+	}},
+	{"allow_other", flag(func(o *options) { o.allowOther = true })},
+	{"silly", flag(func(o *options) { o.noSilly = false })},
+	{"nosilly", flag(func(o *options) { o.noSilly = true })},
+	{"sole", flag(func(o *options) { o.sole = true })},
+	{"cache=", setCache},
+	{"log=", setLog},
+	{"msize=", setMsize},
+	{"dialect=", setDialect},
+	{"version=", setDialect},
+	{"qids=", setQids},
+	{"soft=", setSoft},
+}
+
+// flag is what an option without a value does.
+func flag(set func(o *options)) func(*options, string) error {
+	return func(o *options, _ string) error {
+		set(o)
+		return nil
+	}
+}
+
+func setCache(o *options, value string) error {
+	c, err := fuse.ParseCache(value)
+	if err != nil {
+		return errors.New("the caches are none, open and loose")
+	}
+	o.cache = &c
+	return nil
+}
+
+func setLog(o *options, value string) error {
+	if o.log = value; value == "" {
+		return errors.New("a file is wanted")
+	}
+	return nil
+}
+
+func setMsize(o *options, value string) error {
+	n, err := number(value, minMsize, maxMsize)
+	if err == nil {
+		o.msize = *n
+	}
+	return err
+}
+
+func setDialect(o *options, value string) error {
+	d, ok := dialect(value)
+	if !ok {
+		return errors.New("the dialects are 9P2000, 9P2000.u and 9P2000.L")
+	}
+	o.dialect = &d
+	return nil
+}
+
+func setQids(o *options, value string) (err error) {
+	var ok bool
+	if o.qids, ok = styxpersist.ParseQidPolicy(value); !ok {
+		err = errors.New("the policies are auto, strict and name")
+	}
+	return err
+}
+
+func setSoft(o *options, value string) error {
+	n, err := number(value, 1, 86400)
+	if err == nil {
+		o.soft = time.Duration(*n) * time.Second
+	}
+	return err
+}
+
 // parseOptions takes a list of options, set apart by commas.
 func parseOptions(list string) (o options, err error) {
 	for opt := range strings.SplitSeq(list, ",") {
-		name, value, hasValue := strings.Cut(opt, "=")
-		switch name {
-		case "":
-		case "ro":
-			o.readOnly = true
-		case "rw":
-			o.readOnly = false
-		case "cache":
-			var c fuse.Cache
-			if c, err = fuse.ParseCache(value); err != nil {
-				err = fmt.Errorf("-o %s: the caches are none, open and loose", opt)
-			}
-			o.cache = &c
-		case "exec":
-			o.noExec = false
-		case "noexec":
-			o.noExec = true
-		case "allow_other":
-			o.allowOther = true
-		case "silly":
-			o.noSilly = false
-		case "nosilly":
-			o.noSilly = true
-		case "sole":
-			o.sole = true
-		case "uid":
-			o.uid, err = number(opt, value, 0, math.MaxUint32-1)
-		case "gid":
-			o.gid, err = number(opt, value, 0, math.MaxUint32-1)
-		case "log":
-			if o.log = value; value == "" {
-				err = fmt.Errorf("-o %s: a file is wanted", opt)
-			}
-		case "msize":
-			var n *uint32
-			if n, err = number(opt, value, minMsize, maxMsize); err == nil {
-				o.msize = *n
-			}
-		case "dialect", "version":
-			d, ok := dialect(value)
-			if !ok {
-				err = fmt.Errorf("-o %s: the dialects are 9P2000, 9P2000.u and 9P2000.L", opt)
-			}
-			o.dialect = &d
-		case "qids":
-			var ok bool
-			if o.qids, ok = styxpersist.ParseQidPolicy(value); !ok {
-				err = fmt.Errorf("-o %s: the policies are auto, strict and name", opt)
-			}
-		case "soft":
-			var n *uint32
-			if n, err = number(opt, value, 1, 86400); err == nil {
-				o.soft = time.Duration(*n) * time.Second
-			}
-		default:
-			err = fmt.Errorf("-o %s: no such option; there are ro, rw, exec, noexec, uid=, gid=, allow_other, silly, nosilly, log=, msize=, dialect=, cache=, qids=, soft= and sole", opt)
+		if opt == "" {
+			continue
 		}
-		if err == nil && hasValue && slices.Contains([]string{"ro", "rw", "exec", "noexec", "allow_other", "silly", "nosilly", "sole"}, name) {
-			err = fmt.Errorf("-o %s: %s takes no value", opt, name)
-		}
-		if err != nil {
-			return o, err
+		if err := o.take(opt); err != nil {
+			return o, fmt.Errorf("-o %s: %w", opt, err)
 		}
 	}
 	return o, nil
+}
+
+func (o *options) take(opt string) error {
+	name, value, hasValue := strings.Cut(opt, "=")
+	for _, k := range known {
+		bare, wantsValue := strings.CutSuffix(k.name, "=")
+		switch {
+		case bare != name:
+		case hasValue && !wantsValue:
+			return fmt.Errorf("%s takes no value", name)
+		default:
+			return k.set(o, value)
+		}
+	}
+	var names []string
+	for _, k := range known {
+		names = append(names, k.name)
+	}
+	last := len(names) - 1
+	return fmt.Errorf("no such option; there are %s and %s", strings.Join(names[:last], ", "), names[last])
 }
 
 const (
@@ -105,10 +158,10 @@ const (
 	maxMsize = 16 << 20
 )
 
-func number(opt, value string, least, most uint64) (*uint32, error) {
+func number(value string, least, most uint64) (*uint32, error) {
 	n, err := strconv.ParseUint(value, 10, 32)
 	if err != nil || n < least || n > most {
-		return nil, fmt.Errorf("-o %s: a number from %d to %d is wanted", opt, least, most)
+		return nil, fmt.Errorf("a number from %d to %d is wanted", least, most)
 	}
 	u := uint32(n)
 	return &u, nil
