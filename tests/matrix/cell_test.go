@@ -241,7 +241,7 @@ func (r *row) rig(t testing.TB, b *bench) *rig {
 	go styxpersist.Dialer(redial, func() (io.ReadWriteCloser, error) { return call(g.proxy) })
 	go func() {
 		g.done <- styxpersist.Serve(context.Background(), far, styxpersist.Config{
-			Redial: redial, Rand: func() float64 { return 0 }, Logger: log})
+			Redial: redial, Rand: func() float64 { return 0 }, Logger: log, Sole: r.sole})
 		close(redial)
 	}()
 	g.client = begin(t, near, b.d, b.server.Aname, filepath.Base(g.dir))

@@ -29,7 +29,19 @@ type row struct {
 	locks   bool            // look at the locks on f
 	commits bool            // what follows ends with the clunk that makes an attribute of it, which an old connection may do too
 
+	sole    bool             // nobody else makes names, and styxpersist is told so
 	special map[string]class // by column
+}
+
+// withSole returns rs with what is claimed once more: where nobody else makes names.
+func withSole(rs []row) []row {
+	for _, r := range rs {
+		if r.kind == claim && r.pipes == nil {
+			r.name, r.kind, r.sole, r.everyByte = r.name+", sole", known, true, false
+			rs = append(rs, r)
+		}
+	}
+	return rs
 }
 
 // kind is what a message is to recovery.
@@ -40,6 +52,7 @@ const (
 	local              // the death of the connection has done it, or the session does it itself
 	shown              // what is there shows whether it was done
 	claim              // what is there may be another's doing: only that it is not there shows something
+	known              // it is always known, since what makes a name fails the second time
 	fenced             // as again behind a fence; without one nothing shows anything
 )
 

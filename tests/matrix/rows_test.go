@@ -14,7 +14,7 @@ var (
 	onlyL = []lib9p.Dialect{lib9p.L}
 )
 
-var rows = slices.Concat(common, plains, dotU, dotL)
+var rows = withSole(slices.Concat(common, plains, dotU, dotL))
 
 // common are the messages of all dialects.
 var common = []row{

@@ -68,6 +68,8 @@ const legend = `What a message comes to when the connection dies under it, with 
     restarted        executed, the server killed and started again
     another tree     and started again with another tree that has the same names
 
+    sole             a row in which styxpersist is told that nobody else makes names
+
 `
 
 // bytes returns the table as text.
