@@ -46,10 +46,14 @@ func line(s status.Status, p mount.Point) string {
 	if p.Type != "" {
 		fmt.Fprintf(&b, " type %s", p.Type)
 	}
-	how := []string{s.Dialect, fmt.Sprintf("pid %d", s.Pid)}
+	var how []string
 	if s.Persist {
-		how = append([]string{"persist"}, how...)
+		how = append(how, "persist")
 	}
+	if s.Dialect != "" {
+		how = append(how, s.Dialect)
+	}
+	how = append(how, fmt.Sprintf("pid %d", s.Pid))
 	if s.Spec != "" {
 		how = append(how, "spec "+s.Spec)
 	}
@@ -62,7 +66,11 @@ func line(s status.Status, p mount.Point) string {
 	if s.Cause != "" {
 		fmt.Fprintf(&b, " (%s)", s.Cause)
 	}
-	if p.Type == "" {
+	switch {
+	case s.Pending():
+		b.WriteString(", not mounted yet")
+		return b.String()
+	case p.Type == "":
 		b.WriteString(", unmounted while programs use it")
 	}
 	if s.Persist {

@@ -94,6 +94,9 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	if err == nil && c.options.sole && !c.persist {
 		err = errors.New("-o sole: it decides what is not known when a server was lost, and without -p nothing is: use -p too")
 	}
+	if err == nil && c.options.background && !c.persist {
+		err = errors.New("-o bg: it waits for a server before the mount as -p does afterwards: use -p too")
+	}
 	return c, err
 }
 

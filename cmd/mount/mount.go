@@ -33,6 +33,7 @@ type job struct {
 	report *background.Report
 	link   *link // the connection, persistent or not
 	watch  watch
+	later  later
 }
 
 // mount mounts and serves until the end of the mount.
@@ -100,12 +101,20 @@ func (j *job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer j.watch.close()
+	if j.options.background {
+		return j.untilThere(ctx, backend)
+	}
+	return j.once(ctx, backend)
+}
+
+// once calls the server, mounts and serves.
+func (j *job) once(ctx context.Context, backend string) error {
 	conn, err := j.dial(ctx)
 	if err != nil {
 		return err
 	}
 	j.link = newLink(j, conn)
-	defer j.watch.close()
 	defer j.link.close()
 	if backend == "v9fs" {
 		return j.kernel(ctx)
@@ -116,10 +125,13 @@ func (j *job) run(ctx context.Context) error {
 // dial calls the server.
 func (j *job) dial(ctx context.Context) (lib9p.Transport, error) {
 	conn, err := j.src.Dial(ctx)
-	if err == nil && j.messages {
+	if err != nil {
+		return nil, unreachable{err}
+	}
+	if j.messages {
 		conn = spyOn(conn, j.out)
 	}
-	return conn, err
+	return conn, nil
 }
 
 // chooseBackend returns what -t asks for, or else the kernel's client where that can do what is asked for.
@@ -151,6 +163,7 @@ func (j *job) kernelCan() error {
 
 // ready ends the wait of whoever has started the mount.
 func (j *job) ready(backend string, d lib9p.Dialect) {
+	j.later.end(j)
 	j.watch.begin(j, backend, d.String())
 	j.log.Debug("mounted", "on", j.dir, "by", backend, "in", d, "persistent", j.persist)
 	j.report.Ready()

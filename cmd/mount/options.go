@@ -22,6 +22,7 @@ type options struct {
 	sole                 bool   // with -p: nobody else makes or removes names
 	log                  string // file for what there is to say, empty for standard error
 	noExec               bool
+	background           bool        // with -p: try again until the server is there
 	cache                *fuse.Cache // nil: the backend's default
 	uid, gid             *uint32
 	msize                uint32         // 0: the default
@@ -54,6 +55,7 @@ var known = []option{
 	{"silly", flag(func(o *options) { o.noSilly = false })},
 	{"nosilly", flag(func(o *options) { o.noSilly = true })},
 	{"sole", flag(func(o *options) { o.sole = true })},
+	{"bg", flag(func(o *options) { o.background = true })},
 	{"cache=", setCache},
 	{"log=", setLog},
 	{"msize=", setMsize},

@@ -23,15 +23,32 @@ type watch struct {
 	file *status.File // nil until the mount is there, and where none can be had
 }
 
-// begin makes the file, when the mount is there.
+// begin tells, when the mount is there.
 func (w *watch) begin(j *job, backend, dialect string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now.Addr, w.now.Dir, w.now.Spec = j.src.String(), j.dir, j.spec
-	w.now.Backend, w.now.Dialect, w.now.Persist = backend, dialect, j.persist
+	w.now.Backend, w.now.Dialect = backend, dialect
 	w.now.Mounted = time.Now()
 	if w.now.State == "" {
 		w.turn(status.Connected)
+	}
+	w.tell(j)
+}
+
+// await tells of a server that is away since before it could be mounted.
+func (w *watch) await(j *job, cause string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now.State, w.now.Since, w.now.Cause = status.Away, j.later.begin, cause
+	w.tell(j)
+}
+
+// tell writes the file, and makes it where there is none.
+func (w *watch) tell(j *job) {
+	w.now.Addr, w.now.Dir, w.now.Spec, w.now.Persist = j.src.String(), j.dir, j.spec, j.persist
+	if w.file != nil {
+		w.file.Set(w.now)
+		return
 	}
 	file, err := status.Create(w.now)
 	if err != nil {

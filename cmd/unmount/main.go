@@ -35,6 +35,9 @@ func run(args []string, stderr io.Writer) error {
 	}
 	p, err := target(args)
 	if err != nil {
+		if ended, failure := giveUp(args); ended || failure != nil {
+			return failure
+		}
 		return err
 	}
 	err = mount.Unmount(p.Dir, false)

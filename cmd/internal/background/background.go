@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
@@ -21,7 +22,10 @@ const variable = "STYX_BACKGROUND"
 const ready = "ready\n"
 
 // A Report is how the process in the background tells the one that started it how things are.
-type Report struct{ pipe *os.File }
+type Report struct {
+	mu   sync.Mutex
+	pipe *os.File // nil when something has been reported
+}
 
 // Process returns the Report of a process that Start has started, and nil in any other.
 func Process() *Report {
@@ -31,24 +35,26 @@ func Process() *Report {
 		return nil
 	}
 	syscall.CloseOnExec(fd)
-	return &Report{os.NewFile(uintptr(fd), "report")}
+	return &Report{pipe: os.NewFile(uintptr(fd), "report")}
 }
 
 // Ready ends the wait of the process that the user has started. Nothing can be reported after it.
-func (r *Report) Ready() {
-	if r != nil && r.pipe != nil {
-		io.WriteString(r.pipe, ready)
-		r.pipe.Close()
-		r.pipe = nil
-	}
-}
+func (r *Report) Ready() { r.say(ready) }
 
 // Failed reports why the command is not going to be ready, and whether anybody was there to be told.
-func (r *Report) Failed(err error) bool {
-	if r == nil || r.pipe == nil {
+func (r *Report) Failed(err error) bool { return r.say(err.Error()) }
+
+// say says the first of what there is to say.
+func (r *Report) say(text string) bool {
+	if r == nil {
 		return false
 	}
-	io.WriteString(r.pipe, err.Error())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pipe == nil {
+		return false
+	}
+	io.WriteString(r.pipe, text)
 	r.pipe.Close()
 	r.pipe = nil
 	return true

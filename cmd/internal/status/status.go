@@ -30,7 +30,7 @@ type Status struct {
 	Backend string    `json:"backend"` // fuse or v9fs
 	Dialect string    `json:"dialect"`
 	Persist bool      `json:"persist"`
-	Mounted time.Time `json:"mounted"`
+	Mounted time.Time `json:"mounted"` // zero before
 
 	State string    `json:"state"`
 	Since time.Time `json:"since"`           // it is so
@@ -45,6 +45,9 @@ type Status struct {
 
 // IsOn reports whether p is the mount that s is the status of.
 func (s Status) IsOn(p mount.Point) bool { return p.Dir == s.Dir && p.Source == s.Addr }
+
+// Pending reports whether the mount is none yet: its process waits for the server.
+func (s Status) Pending() bool { return s.State != Dead && s.Mounted.IsZero() }
 
 // The states of a mount.
 const (

@@ -77,6 +77,25 @@ crash
 [ "$(cat "$point/file")" = contents ] || fail 'a mount of fstab did not survive'
 gone
 
+# A server that is away at boot.
+kill -9 "$server"
+wait "$server" 2>/dev/null || true
+echo "$addr $point styx persist,bg,_netdev,nofail 0 0" >"$work/fstab"
+mount -T "$work/fstab" -a || fail 'a server that is away is an error with bg'
+if grep -q " $point " /proc/self/mounts; then fail 'it is mounted without a server'; fi
+styx mount | grep -q " on $point .*not mounted yet" || fail "the list of mounts says: $(styx mount)"
+styx unmount "$point" || fail 'a mount to come cannot be given up'
+if pgrep -f "^mount .* $point\$" >/dev/null; then fail 'a process is left of a mount that was given up'; fi
+mount -T "$work/fstab" -a
+serve
+for _ in $(seq 200); do
+	if grep -q " $point " /proc/self/mounts; then break; fi
+	sleep 0.1
+done
+mounted fuse.styx
+[ "$(cat "$point/file")" = contents ] || fail 'a mount that came later does not work'
+gone
+
 mount -t styx.fuse "$addr" "$point" -o defaults,aname=/
 mounted fuse.styx
 gone
