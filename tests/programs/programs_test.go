@@ -67,12 +67,7 @@ func TestPrograms(t *testing.T) {
 // knows whether one was made. It is told the truth, and does its work when it is run again.
 func TestHonest(t *testing.T) {
 	t.Parallel()
-	e := tormented(t, "diod")
-	for _, j := range jobs {
-		if j.name == "tar" {
-			e.again(t, j)
-		}
-	}
+	tormented(t, "diod").again(t, job{name: "tar", some: "300", full: "1500"})
 }
 
 // An estate is a mount whose server is killed all the time.
