@@ -175,10 +175,6 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 			refs[st.to]++
 		}
 	}
-	for at := range s.ghosts {
-		held[at.dir]++
-		refs[at.dir]++
-	}
 	for at := range s.sweeping {
 		held[at.dir]++
 		refs[at.dir]++

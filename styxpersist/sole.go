@@ -17,6 +17,14 @@ import (
 //
 // What has a length, or entries, is not new, whoever may have broken the promise.
 
+// A ghost is a name in a directory, of which this is the qid's path.
+type ghost struct {
+	dir  uint64
+	name string
+}
+
+func (p place) ghost() ghost { return ghost{p.dir.qid.Path, p.name} }
+
 // maxGhosts bounds the names that are remembered. With more of them nothing is believed any more.
 const maxGhosts = 1024
 
@@ -32,14 +40,13 @@ func (s *session) hauntNames(r *request) {
 		return
 	}
 	for _, p := range s.places(r) {
-		if p.dir == nil || s.ghosts[p] || len(s.ghosts) > maxGhosts {
+		if p.dir == nil || len(s.ghosts) > maxGhosts {
 			continue
 		}
 		if s.ghosts == nil {
-			s.ghosts = make(map[place]bool)
+			s.ghosts = make(map[ghost]bool)
 		}
-		p.dir.hold()
-		s.ghosts[p] = true
+		s.ghosts[p.ghost()] = true
 	}
 }
 
@@ -85,7 +92,7 @@ func (p *prober) alone(at place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := len(s.roots) == 1 && s.roots[0] == at.dir.root // trees may have directories in common
-	return s.link.cfg.Sole && one && p.srv.nums == nil && at.dir.sure() && !s.ghosts[at] && len(s.ghosts) <= maxGhosts
+	return s.link.cfg.Sole && one && p.srv.nums == nil && at.dir.sure() && !s.ghosts[at.ghost()] && len(s.ghosts) <= maxGhosts
 }
 
 // wasFree reports whether the client knew that nothing had a name before r, and nothing has made it since.
