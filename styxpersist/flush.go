@@ -49,8 +49,12 @@ func (s *session) flushHere(r, old *request) {
 		old.flushes = append(old.flushes, r)
 		seq := old.seq
 		s.after(flushGrace, func() {
-			if old.seq == seq && old.state == proving {
+			switch {
+			case old.seq != seq || old.state != proving:
+			case old.doubt:
 				s.doubtful(old, "it was cancelled before it could be looked for")
+			default:
+				s.cancelled(old) // nothing was sent but what has to be done before it
 			}
 		})
 		return

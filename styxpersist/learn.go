@@ -400,7 +400,7 @@ func (s *session) setFlags(f *fid, flags uint32) {
 		f.flags = flags &^ (lib9p.LCREATE | lib9p.LEXCL | lib9p.LTRUNC | lib9p.LNOCTTY)
 		return
 	}
-	f.rclose = flags&plan9.ORCLOSE != 0
+	f.rclose = flags&plan9.ORCLOSE != 0 && !f.node.hidden
 	f.flags = flags & (3 | plan9.OCEXEC)
 	if s.d == lib9p.U {
 		f.flags |= flags & lib9p.OAPPENDU

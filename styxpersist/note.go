@@ -239,8 +239,8 @@ func (s *session) checkFields(r *request) *lib9p.Error {
 			return errBadName
 		}
 	}
-	if s.namer != nil && r.fid != nil {
-		return s.checkRemoved(r)
+	if s.isRemoved(r) {
+		return errNotFound
 	}
 	return nil
 }

@@ -73,6 +73,7 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	if old != nil && old != n && !same {
 		old.sought = crossed // then it may have come there after n did
 	}
+	s.hideAgain(n)
 }
 
 // namesChanged takes in that a name has changed in n's directory and in dir.

@@ -90,10 +90,10 @@ func (n *node) regular() bool {
 	return n.qid.Type&(plan9.QTDIR|plan9.QTSYMLINK|plan9.QTAUTH|plan9.QTMOUNT) == 0 && n.kind != kindStream
 }
 
-// inUse reports whether a fid that is not clunked by r is open on n, or about to be.
+// inUse reports whether a fid that is not clunked by r, if there is one, is open on n, or about to be.
 func (s *session) inUse(n *node, r *request) bool {
 	opens := n.opens
-	if (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) && r.fid.open && r.fid.node == n {
+	if r != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) && r.fid.open && r.fid.node == n {
 		opens--
 	}
 	return opens > 0 || slices.ContainsFunc(s.reqs, func(q *request) bool {
@@ -114,7 +114,7 @@ func (s *session) hide(srv *server, r *request) {
 // goOn has r sent, now that what was before it is done.
 func (s *session) goOn(r *request) {
 	r.state, r.doubt = queued, false
-	if r.fid.barrier != r {
+	if slices.Contains(r.fid.waiting, r) {
 		s.advance(r.fid)
 		if r.fid2 != nil {
 			s.advance(r.fid2)
@@ -140,23 +140,37 @@ func (p *prober) hiding(r *request) (verdict, error) {
 	}
 	h.hold()
 	s.mu.Unlock()
-	var v verdict
-	var err error
-	if h.empty {
-		v, err = asItIs, p.emptyOut(h.n)
-	} else {
-		v, err = p.takeName(r, h)
-	}
+	v, err := p.hideNow(r, h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer h.drop()
-	_, refused := errors.AsType[*lib9p.Error](err)
-	if (refused || err == errProbe || err == errReplaced) && (h.gen == 0 || h.links || h.empty) {
-		v, err = asItIs, nil
-	}
 	h.asIs = v == asItIs
 	v.first = true
 	return v, err
+}
+
+// hideNow does what h is about. Where it finds that nothing can be done it looks again if names have changed meanwhile.
+func (p *prober) hideNow(r *request, h *hiding) (v verdict, err error) {
+	for {
+		p.s.mu.Lock()
+		moves := p.s.moves
+		p.s.mu.Unlock()
+		if h.empty {
+			v, err = asItIs, p.emptyOut(h.n)
+		} else {
+			v, err = p.takeName(r, h)
+		}
+		_, refused := errors.AsType[*lib9p.Error](err)
+		p.s.mu.Lock()
+		if (refused && !passing(err) || err == errProbe || err == errReplaced) && (h.gen == 0 || h.links || h.empty) {
+			v, err = asItIs, nil
+		}
+		again := v == asItIs && moves != p.s.moves && r.state == proving
+		p.s.mu.Unlock()
+		if !again {
+			return v, err
+		}
+	}
 }
 
 // asItIs is the verdict on a request that was never sent, and for which nothing can be done: the server will say what becomes of it.
@@ -190,7 +204,14 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	case h.gen != 0 && !p.fenced && !h.links:
 		return p.again()
 	}
+	if same, err := p.renamesToItself(r, h); err != nil || same {
+		return asItIs, err
+	}
 	p.s.mu.Lock()
+	if r.state != proving {
+		p.s.mu.Unlock()
+		return undecided, nil // it was cancelled
+	}
 	if h.gen != 0 && !p.fenced {
 		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
 	}
@@ -201,12 +222,32 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	} else {
 		err = p.renameTo(dir, h.name, at.sfid, dir, h.as)
 	}
-	if _, refused := errors.AsType[*lib9p.Error](err); refused {
+	if _, refused := errors.AsType[*lib9p.Error](err); refused && !passing(err) {
 		return asItIs, nil
 	} else if err != nil {
 		return undecided, err
 	}
 	return p.named(r, h), nil
+}
+
+// renamesToItself reports whether r gives the file of h, by another of its names, the name that it has: that changes nothing. The
+// session may not have seen what a Trenameat renames.
+func (p *prober) renamesToItself(r *request, h *hiding) (bool, error) {
+	if r.typ != lib9p.TypeTrenameat {
+		return false, nil
+	}
+	p.s.mu.Lock()
+	dir, m := r.fid.node, r.msg(p.s.d).(*lib9p.Trenameat)
+	seen := dir.children[m.Oldname] != nil
+	p.s.mu.Unlock()
+	if seen {
+		return false, nil
+	}
+	at, err := p.lookup(dir, m.Oldname)
+	if err != nil {
+		return false, err
+	}
+	return p.is(at, h.n)
 }
 
 // named takes in that the file of h has its hidden name.
@@ -310,20 +351,21 @@ func (h *hiding) drop() {
 	h.dir.drop()
 }
 
-// checkRemoved refuses what a client may not do to a file that it has removed.
-func (s *session) checkRemoved(r *request) *lib9p.Error {
-	if n := r.fid.node; n == nil || !n.hidden {
-		return nil
+// isRemoved reports whether r is what a client may not do to a file that it has removed.
+func (s *session) isRemoved(r *request) bool {
+	if s.namer == nil || r.fid == nil || r.fid.node == nil || !r.fid.node.hidden {
+		return false
 	}
 	switch r.typ {
 	case lib9p.TypeTremove, lib9p.TypeTrename:
-		return errNotFound
+		return true
+	case lib9p.TypeTopen, lib9p.TypeTlopen:
+		st := s.stays[r.fid.node]
+		return st == nil || st.leaving
 	case lib9p.TypeTwstat:
-		if r.msg(s.d).(*lib9p.Twstat).Stat.Name != "" {
-			return errNotFound
-		}
+		return r.msg(s.d).(*lib9p.Twstat).Stat.Name != ""
 	}
-	return nil
+	return false
 }
 
 // mayName reports whether a client may use a name for something that it makes, moves or removes.

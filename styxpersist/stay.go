@@ -18,8 +18,9 @@ import (
 // A stay is what is known of a file that has a hidden name, from when it was given to the file's removal. Where it is
 // on its way to another hidden name, nobody knows which it has when the connection dies under that.
 type stay struct {
-	to *node // held: the directory that it goes to, nil where it is not on its way
-	as string
+	to      *node // held: the directory that it goes to, nil where it is not on its way
+	as      string
+	leaving bool // it is being removed: nobody can open it any more
 }
 
 // unhide has a hidden file removed when nobody has it open any more.
@@ -61,21 +62,23 @@ func (s *session) removeHidden(srv *server, n *node) error {
 	p := prober{s: s, srv: srv}
 	defer p.done()
 	s.mu.Lock()
-	if n.opens > 0 || s.stays[n] == nil || s.stays[n].to != nil {
+	st := s.stays[n]
+	if st == nil || st.to != nil || st.leaving || s.inUse(n, nil) {
 		s.mu.Unlock()
 		return nil
 	}
+	st.leaving = true
 	dir, name, qid := n.parent, n.name, n.qid
 	s.mu.Unlock()
 	at, err := p.lookup(dir, name)
 	if err == nil && at.ok && sameFile(at.qid, qid) {
 		err = p.remove(at.sfid)
 	}
-	if err != nil && !isNotFound(err) {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if st.leaving = false; err != nil && !isNotFound(err) {
+		return err
+	}
 	s.endStay(n)
 	return nil
 }
@@ -165,7 +168,7 @@ func (s *session) stay(srv *server) {
 	s.mu.Lock()
 	var l []*node
 	for n, st := range s.stays {
-		if st.to != nil || n.opens == 0 || hidden.Age(n.name) >= hidden.Renew {
+		if st.to != nil || n.opens == 0 || !hidden.Is(n.name) || hidden.Age(n.name) >= hidden.Renew {
 			l = append(l, n.hold())
 		}
 	}
@@ -199,6 +202,24 @@ func (s *session) renew() {
 			s.stay(srv)
 		}
 	}
+}
+
+// hideAgain has a removed file hidden again to which a rename gave a name that was under way when it was hidden.
+func (s *session) hideAgain(n *node) {
+	srv := s.srv
+	if srv == nil || !n.hidden || hidden.Is(n.name) {
+		return
+	}
+	dir := n.parent.hold()
+	n.hold()
+	s.inTurn(srv, func() {
+		s.relocate(srv, n, dir)
+		s.mu.Lock()
+		n.drop()
+		dir.drop()
+		s.mu.Unlock()
+		s.tell(nil)
+	})
 }
 
 // settling reports whether hidden files are on their way: a path that does not lead to one proves nothing.

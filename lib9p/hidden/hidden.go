@@ -70,8 +70,12 @@ func Is[T string | []byte](name T) bool {
 // In reports whether there may be hidden names in b.
 func In(b []byte) bool { return bytes.Contains(b, []byte(prefix)) }
 
-// Age returns how long ago a hidden name was given. It is less than nothing where the clocks of two machines differ.
+// Age returns how long ago a hidden name was given. It is less than nothing where the clocks of two machines differ,
+// and 0 for a name that is not hidden.
 func Age(name string) time.Duration {
+	if !Is(name) {
+		return 0
+	}
 	at, err := strconv.ParseInt(name[len(prefix):len(prefix)+timeLen], 16, 64)
 	if err != nil {
 		return 0
