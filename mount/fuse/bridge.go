@@ -20,6 +20,7 @@ type bridge struct {
 	calls   *calls
 	root    *node
 	owners  *owners
+	curious curiosity
 	late    sync.WaitGroup // removals of hidden files
 	namer   *hidden.Namer  // nil where files are removed also while they are open; immutable
 	dotL    bool           // the dialect is 9P2000.L; immutable

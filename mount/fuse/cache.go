@@ -132,7 +132,8 @@ func (s *Server) Drop() {
 	}
 	var names []name
 	for id, n := range b.nodes {
-		n.kept, n.stamp = stamp{}, stamp{}
+		n.kept, n.stamp, n.bare = stamp{}, stamp{}, time.Time{}
+		n.xattrChanges++
 		ids = append(ids, id)
 		if b.opt.Cache == CacheLoose {
 			for _, p := range n.places {

@@ -15,7 +15,7 @@ import (
 const (
 	readdirSize = 64 << 10 // bytes of entries asked for at once
 	maxName     = 255      // bytes of a name that programs expect
-	listers     = 16       // entries whose attributes are asked for at once
+	listers     = 64       // entries whose attributes are asked for at once
 )
 
 // dirState is where the reading of an open directory is. The kernel reads a handle in one place at a time.
@@ -82,6 +82,7 @@ func (b *bridge) ReadDirPlus(interrupt <-chan struct{}, in *gofuse.ReadIn, out *
 		wg.Go(func() {
 			for s := range work {
 				if n, a, err := b.listed(c, h.node, &s.e); err == nil {
+					b.foresee(c, n)
 					b.entry(s.out, n, a)
 				}
 			}

@@ -3,6 +3,7 @@ package fuse
 import (
 	"context"
 	"slices"
+	"time"
 
 	"9fans.net/go/plan9"
 
@@ -27,6 +28,9 @@ type node struct {
 	seen     seen
 	stamp    stamp // of when its attributes were asked for last
 	kept     stamp // of before its data were read that the kernel may have
+
+	bare         time.Time // when it was seen to have no extended attributes
+	xattrChanges uint64    // how often one was to be set
 }
 
 // A place is a name in a directory.

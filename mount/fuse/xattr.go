@@ -35,6 +35,9 @@ func (b *bridge) readXattr(interrupt <-chan struct{}, h *gofuse.InHeader, name s
 	if n == nil {
 		return 0, status(errStale)
 	}
+	if b.bare(c, n, name) {
+		return 0, gofuse.ENODATA
+	}
 	var size uint64
 	err := b.on(c, n, false, func(f *client.Fid) error {
 		x, n, err := f.Xattrwalk(c, name)
@@ -54,6 +57,7 @@ func (b *bridge) readXattr(interrupt <-chan struct{}, h *gofuse.InHeader, name s
 		size = uint64(got)
 		return err
 	})
+	b.xattrAnswered(name, err)
 	return uint32(size), status(err)
 }
 
@@ -92,6 +96,8 @@ func (b *bridge) RemoveXAttr(interrupt <-chan struct{}, h *gofuse.InHeader, name
 
 // writeXattr sets an attribute. The server does so when the fid is clunked, and the answer to that is what counts.
 func (b *bridge) writeXattr(ctx context.Context, n *node, name string, data []byte, flags uint32) error {
+	b.xattrChanging(n)
+	defer b.xattrChanging(n)
 	return b.on(ctx, n, false, func(f *client.Fid) error {
 		x, err := f.Clone(ctx)
 		if err != nil {
