@@ -73,7 +73,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 		s.tireOf(r)
 		return nil, nil
 	}
-	if s.srv == nil || s.srv.stuck.Load() || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || s.hides(r) || s.strays(r) || len(s.hazards) > 0 && s.held(r) || !s.assign(r, s.srv) {
+	if s.srv == nil || s.srv.stuck.Load() || !s.passes(r.fid) || !s.passes(r.fid2) || !r.fits(s.srv) || s.hides(r) || s.strays(r) || s.awaitsHiding(r) || len(s.hazards) > 0 && s.held(r) || !s.assign(r, s.srv) {
 		s.enqueue(r)
 		return nil, nil
 	}

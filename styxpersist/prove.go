@@ -95,7 +95,7 @@ func (s *session) probing(srv *server, rs []*request, probe func() error) (faile
 		case srv.ctx.Err() != nil || errors.Is(failed, errGone):
 			return nil, false
 		}
-		if !passing(failed) { // as a fid on its way back waits for it to pass
+		if !passing(failed) && failed != errNameBusy { // as a fid on its way back waits for it to pass
 			tries++
 		}
 		s.log.Debug("probe failed", "type", lib9p.TypeName(rs[0].typ), "err", failed)

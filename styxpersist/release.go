@@ -106,7 +106,7 @@ func (s *session) detour(srv *server, r *request) func() {
 	switch {
 	case r.state == done:
 		return nil
-	case r.state == queued && r.behind():
+	case r.state == queued && (r.behind() || s.awaitsHiding(r)):
 		return func() { s.putBack(r) }
 	case r.state == queued && s.isRemoved(r): // since it was noted
 		return func() { s.refuse(r, errNotFound) }
@@ -133,6 +133,9 @@ func (s *session) putBack(r *request) {
 	for i, f := range [...]*fid{r.fid, r.fid2} {
 		if f == nil || i > 0 && f == r.fid {
 			continue
+		}
+		if f.barrier == r {
+			f.barrier = nil
 		}
 		at := slices.IndexFunc(f.waiting, func(w *request) bool { return w.seq > r.seq })
 		if at < 0 {

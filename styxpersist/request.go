@@ -248,7 +248,7 @@ func (s *session) advance(f *fid) {
 			s.onDead(r, f)
 			continue
 		}
-		if s.srv == nil || f.barrier != nil || r.state == proving || len(s.hazards) > 0 && s.held(r) {
+		if s.srv == nil || f.barrier != nil || r.state == proving || s.awaitsHiding(r) || len(s.hazards) > 0 && s.held(r) {
 			return
 		}
 		if len(f.lost) > 0 && r.relies() {

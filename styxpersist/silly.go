@@ -114,6 +114,9 @@ func (s *session) hide(srv *server, r *request) {
 // goOn has r sent, now that what was before it is done.
 func (s *session) goOn(r *request) {
 	r.state, r.doubt = queued, false
+	if r.hide != nil {
+		defer s.letNames()
+	}
 	if slices.Contains(r.fid.waiting, r) {
 		s.advance(r.fid)
 		if r.fid2 != nil {
@@ -208,9 +211,13 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 		return asItIs, err
 	}
 	p.s.mu.Lock()
-	if r.state != proving {
+	switch {
+	case r.state != proving:
 		p.s.mu.Unlock()
 		return undecided, nil // it was cancelled
+	case !h.links && p.s.nameIsBusy(r):
+		p.s.mu.Unlock()
+		return undecided, errNameBusy
 	}
 	if h.gen != 0 && !p.fenced {
 		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
@@ -228,6 +235,35 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 		return undecided, err
 	}
 	return p.named(r, h), nil
+}
+
+// errNameBusy says that the server has a request that may give the name of what is to be hidden to another file.
+var errNameBusy = errors.New("the name is being changed")
+
+func (s *session) nameIsBusy(r *request) bool {
+	busy := false
+	s.crowding(r, func(q *request) { busy = busy || q.state == sent })
+	return busy
+}
+
+// awaitsHiding reports whether r has to wait, as it may change the name by which a file is being hidden for another.
+func (s *session) awaitsHiding(r *request) bool {
+	if s.namer == nil || !r.changesNames() {
+		return false
+	}
+	waits := false
+	s.crowding(r, func(q *request) {
+		h := q.hide
+		waits = waits || q.state == proving && h != nil && !h.links && !h.asIs && !h.empty
+	})
+	return waits
+}
+
+// letNames lets go what waited for a hiding.
+func (s *session) letNames() {
+	for _, r := range s.inOrder() {
+		s.advanceFids(r)
+	}
 }
 
 // renamesToItself reports whether r gives the file of h, by another of its names, the name that it has: that changes nothing. The
@@ -331,6 +367,7 @@ func (s *session) endHiding(r *request) {
 		s.sweepNow(place{h.dir, h.as})
 	}
 	h.drop()
+	s.letNames()
 }
 
 // replaced takes in that the request that h made way for has been done, or may have been.
