@@ -53,8 +53,7 @@ func TestRestarts(t *testing.T) {
 	for _, s := range settings {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()
-			v.stage <- struct{}{}
-			defer func() { <-v.stage }()
+			v.enter(t)
 			h := newScene(t, v, s).work()
 			record(s, func(o *outcome) { o.history = h })
 			t.Logf("%d operations, %d undecided, slowest %v; %s", h.ops, h.honest, h.slowest, h.restored)

@@ -15,9 +15,12 @@ import (
 // TestRemovedWhileOpen: the kernel's client goes on with a file that was removed while it is open, also when the server is killed; then
 // nothing is left of it.
 func TestRemovedWhileOpen(t *testing.T) {
+	t.Parallel()
 	v := use(t)
 	for _, s := range []setting{{"u9fs", lib9p.L, persistent}, {"diod", lib9p.L, persistent}, {"u9fs", lib9p.P2000, persistent}} {
 		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			v.enter(t)
 			c := newScene(t, v, s)
 			c.keep(c.Restart)
 		})
@@ -27,13 +30,18 @@ func TestRemovedWhileOpen(t *testing.T) {
 // TestNumberedAnew: programs go on when the server gives its files other qids each time that it starts: because it draws them, or because
 // the tree is a copy.
 func TestNumberedAnew(t *testing.T) {
+	t.Parallel()
 	v := use(t)
 	t.Run("drawn", func(t *testing.T) {
+		t.Parallel()
+		v.enter(t)
 		server := lab.Srv9pdWith(t, "tcp", t.TempDir(), func() []string { return []string{"-n"} })
 		c := playScene(t, v, setting{"srv9pd", lib9p.P2000, persistent}, server)
 		c.keep(c.Restart)
 	})
 	t.Run("copied", func(t *testing.T) {
+		t.Parallel()
+		v.enter(t)
 		dir := filepath.Join(t.TempDir(), "served")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)

@@ -50,6 +50,12 @@ type scene struct {
 
 var scenes atomic.Int32
 
+// enter takes a place on the stage until the test ends.
+func (v *vm) enter(t *testing.T) {
+	v.stage <- struct{}{}
+	t.Cleanup(func() { <-v.stage })
+}
+
 // newScene starts a server for a new folder and mounts it.
 func newScene(t *testing.T, v *vm, s setting) *scene {
 	t.Helper()
