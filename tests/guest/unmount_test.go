@@ -47,6 +47,21 @@ func TestTerminate(t *testing.T) {
 	}
 }
 
+// TestLater: a server that is away is mounted when it is there.
+func TestLater(t *testing.T) {
+	v := use(t)
+	c := serve(t, v, "u9fs")
+	c.Kill()
+	c.mount(persistent + " -o bg")
+	if line := c.line(); !strings.Contains(line, "away since") || !strings.Contains(line, "not mounted yet") {
+		t.Errorf("before the server is there: %q", line)
+	}
+	c.Start()
+	c.until("it is mounted", func() bool { return strings.Contains(c.line(), " type 9p ") })
+	v.must(t, "echo hello >"+c.at+"/hello && cat "+c.at+"/hello && unmount "+c.at)
+	c.until("mount has ended", func() bool { return !c.served() })
+}
+
 // TestInterruptMount: a mount of a server that says nothing can be given up, by whichever thread of its process the kernel asks it.
 func TestInterruptMount(t *testing.T) {
 	v := use(t)
