@@ -147,7 +147,7 @@ func (p *prober) hiding(r *request) (verdict, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer h.drop()
-	h.asIs = v == asItIs
+	h.asIs = v == asItIs && err == nil
 	v.first = true
 	return v, err
 }
@@ -168,7 +168,7 @@ func (p *prober) hideNow(r *request, h *hiding) (v verdict, err error) {
 		if (refused && !passing(err) || err == errProbe || err == errReplaced) && (h.gen == 0 || h.links || h.empty) {
 			v, err = asItIs, nil
 		}
-		again := v == asItIs && moves != p.s.moves && r.state == proving
+		again := v == asItIs && err == nil && moves != p.s.moves && r.state == proving
 		p.s.mu.Unlock()
 		if !again {
 			return v, err
