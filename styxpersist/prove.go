@@ -316,12 +316,15 @@ func (p *prober) moved(n, from *node, old string, to *node, name string, reply l
 	switch {
 	case err != nil:
 		return undecided, err
-	case atOld && atNew: // one file by two names, or one name: a rename changes nothing
+	case atOld && atNew: // one file by two names, or one name: a rename changes nothing now, and may later
 		if a, err = p.lookup(from, old); err != nil {
 			return undecided, err
 		}
-		if still, err := p.is(a, n); err != nil || still {
-			return verdict{again: true}, err
+		switch still, err := p.is(a, n); {
+		case err != nil:
+			return undecided, err
+		case still:
+			return p.again()
 		}
 		return didIt(reply), nil // it was done between the two looks
 	case atOld:
