@@ -55,6 +55,8 @@ type cfid struct {
 	loose bool // a clunk of it was flushed: it may be there or not
 	born  int  // deaths that the session had seen then
 
+	borrowed bool // opened as the file's own mode forbids, which another session had changed
+
 	rclose  bool
 	regular bool           // styxpersist has seen that it is a plain file
 	missed  map[string]int // names that a walk from here did not find, and when

@@ -217,6 +217,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			w.changed(n, r.op)
 		}
 		f.open, f.flags = true, uint32(m.Mode)
+		w.borrow(r, n, f.flags)
 		n.opens++
 		return &lib9p.Ropen{Qid: n.qid(), Iounit: c.unit}, eff
 	case *lib9p.Tcreate:

@@ -196,6 +196,7 @@ func (c *sconn) lopen(r *sreq, f *sfid, flags uint32) (lib9p.Msg, bool) {
 		c.w.changed(n, r.op)
 	}
 	f.open, f.flags = true, flags
+	c.w.borrow(r, n, flags)
 	n.opens++
 	return &lib9p.Rlopen{Qid: n.qid(), Iounit: c.unit}, eff
 }

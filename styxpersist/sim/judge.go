@@ -176,7 +176,7 @@ func (s *session) mayDie(f *cfid) bool {
 	if s.deaths == 0 || f.born == s.deaths {
 		return false
 	}
-	if f.xmake || f.xattr {
+	if f.xmake || f.xattr || f.borrowed {
 		return true
 	}
 	if len(f.locks) > 0 && slices.ContainsFunc(f.node.lockers, func(proc uint32) bool { return proc != f.owner() }) {

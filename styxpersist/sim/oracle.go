@@ -94,7 +94,10 @@ func (c *sconn) fits(o *op, r *sreq) bool {
 
 func (c *sconn) same(f *cfid, num uint32) bool {
 	s := c.fids[num]
-	return s != nil && f != nil && s.node == f.node && s.xattrRead == f.xattr && s.open == f.open
+	if s == nil || f == nil || s.xattrMake && f.xmake && s.xattrSize != uint64(f.xsize) { // of two that write one attribute
+		return false
+	}
+	return s.node == f.node && s.xattrRead == f.xattr && s.open == f.open
 }
 
 // changed takes in that o changed the content of n.

@@ -83,6 +83,18 @@ func (w *world) modes() {
 	}
 }
 
+// borrow takes in that a client opens n with flags, which n's own mode forbids. Where it was another session that has changed the mode,
+// nobody can tell this one that it will not be able to open it so again.
+func (w *world) borrow(r *sreq, n *inode, flags uint32) {
+	if r.op == nil || r.op.fid == nil || n.eased == nil || n.eased.by == r.op.s {
+		return
+	}
+	now := n.mode
+	n.mode = n.eased.was
+	r.op.fid.borrowed = r.op.fid.borrowed || w.forbids(n, flags)
+	n.mode = now
+}
+
 // repairs reports whether r, which no client has sent, changes a mode and nothing else.
 func (r *sreq) repairs() (mode uint32, ok bool) {
 	switch m := r.msg.(type) {
