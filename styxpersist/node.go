@@ -287,13 +287,18 @@ func (n *node) vanish() {
 	n.gone, n.sought = true, false
 }
 
-// move gives n the place name in dir, over whatever was there.
+// move gives n the place name in dir, over whatever was there. Where dir is below n, as far as the session knows, it is not any more,
+// and nobody knows where.
 func (n *node) move(dir *node, name string) {
 	if old := dir.children[name]; old != nil && old != n {
 		old.vanish()
 	}
 	from := n.parent
 	if from == nil {
+		return
+	}
+	if n.above(dir) {
+		n.vanish()
 		return
 	}
 	if from.children[n.name] == n {
@@ -306,6 +311,14 @@ func (n *node) move(dir *node, name string) {
 	}
 	dir.children[name] = n
 	from.drop()
+}
+
+// above reports whether dir is n or below it.
+func (n *node) above(dir *node) bool {
+	for dir != nil && dir != n {
+		dir = dir.parent
+	}
+	return dir == n
 }
 
 // path returns the names from the root to n, and false where a node on the way is gone. What is found there
