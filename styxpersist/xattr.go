@@ -207,6 +207,9 @@ func (p *prober) committed(r *request) (verdict, error) {
 	p.s.mu.Lock()
 	n, a := r.fid.node, r.fid.attr.snapshot()
 	p.s.mu.Unlock()
+	if n == nil || a == nil {
+		return undecided, nil // it has its answer
+	}
 	sfid, ok, err := p.stand(n)
 	if err != nil || !ok {
 		return undecided, err
