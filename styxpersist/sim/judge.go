@@ -83,7 +83,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 
 // saying returns the execution that gave the reply m, the last if there are several.
 func (o *op) saying(m lib9p.Msg) *exec {
-	want, err := lib9p.Pack(o.s.w.replyDialect(o), 0, m)
+	want, err := lib9p.Pack(o.s.w.replyDialect(o), 0, o.ageless(m))
 	if err != nil {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (o *op) saying(m lib9p.Msg) *exec {
 			}
 			continue
 		}
-		got, err := lib9p.Pack(o.s.w.replyDialect(o), 0, r)
+		got, err := lib9p.Pack(o.s.w.replyDialect(o), 0, o.ageless(r))
 		if err == nil && bytes.Equal(got, want) {
 			return &o.execs[i]
 		}
@@ -110,11 +110,35 @@ func (w *world) replyDialect(o *op) lib9p.Dialect {
 	return w.d
 }
 
+// ageless returns m, an answer to o, without the version of what o has made: where that was found, as o was in doubt, it may have
+// been written since.
+func (o *op) ageless(m lib9p.Msg) lib9p.Msg {
+	if !o.inDoubt() {
+		return m
+	}
+	switch r := m.(type) {
+	case *lib9p.Rcreate:
+		c := *r
+		c.Qid.Vers = 0
+		return &c
+	case *lib9p.Rlcreate:
+		c := *r
+		c.Qid.Vers = 0
+		return &c
+	case *lib9p.Rmknod:
+		c := *r
+		c.Qid.Vers = 0
+		return &c
+	}
+	return m
+}
+
 // claimed returns the execution of which m, the answer to what creates a file, says all but the iounit: what is found has none.
 func (o *op) claimed(m lib9p.Msg) *exec {
+	m = o.ageless(m)
 	for i := range o.execs {
 		var same bool
-		switch r := o.execs[i].reply.(type) {
+		switch r := o.ageless(o.execs[i].reply).(type) {
 		case *lib9p.Rcreate:
 			m, ok := m.(*lib9p.Rcreate)
 			same = ok && *m == lib9p.Rcreate{Qid: r.Qid}
