@@ -168,6 +168,8 @@ func (w *world) local(o *op) bool {
 		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
 	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so
 		return o.inDoubt() && w.meddled(o, 0)
+	case *lib9p.Tmknod: // another has made the like
+		return o.inDoubt() && w.meddled(o, 0)
 	case *lib9p.Tunlinkat:
 		return o.inDoubt() && goneSince(o.fid.node, m.Name, o.issued)
 	}
