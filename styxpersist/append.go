@@ -160,10 +160,8 @@ func (s *session) askLength(f *fid) {
 	if srv == nil || !f.usable(srv.gen) || f.dir || f.flags&3 == plan9.OREAD || !s.appends(f) || n.lengthKnown || s.disturbed(n, nil) {
 		return
 	}
-	wait := &request{state: done} // the barrier of f, and no more
-	f.barrier = wait
+	wait := s.bar(f, 0)
 	sfid, changed := f.sfid, n.changed
-	f.use()
 	s.spawn(func() {
 		p := prober{s: s, srv: srv}
 		_, length, err := p.file(sfid)
@@ -173,10 +171,6 @@ func (s *session) askLength(f *fid) {
 		if err == nil && f.node == n && n.changed == changed && !s.disturbed(n, nil) {
 			n.length, n.lengthKnown = length, true
 		}
-		if f.barrier == wait {
-			f.barrier = nil
-			s.advance(f)
-		}
-		f.unuse()
+		s.unbar(f, wait)
 	})
 }

@@ -115,20 +115,22 @@ func (s *session) help(srv *server, r *request) {
 		s.guide(srv, r)
 		return
 	}
-	r.fid.barrier = r
+	f := r.fid
+	wait := s.bar(f, r.seq) // also where r is cancelled: a directory is not read in two places at once, nor when it is clunked
 	sfid, dir, c, moved := r.fid.sfid, r.fid.node, r.fid.cursor, r.fid.cursor.moved()
 	offset, count := r.frame.U64(lib9p.OffOffset), r.frame.U32(lib9p.OffCount)
 	s.spawn(func() {
 		var p piece
 		var err error
 		if moved {
-			p, err = s.readOn(srv, sfid, dir, c, offset, count)
+			p, err = s.readOn(srv, r, sfid, dir, c, offset, count)
 		} else {
 			p.data, err = s.readVisible(srv, sfid, dir, offset, count)
 		}
 		s.mu.Lock()
 		defer s.tell(nil)
 		defer s.mu.Unlock()
+		defer s.unbar(f, wait)
 		switch {
 		case r.state != queued || s.srv != srv || srv.ctx.Err() != nil || errors.Is(err, errGone): // the next connection's, or cancelled
 		case err != nil:
@@ -175,10 +177,10 @@ func (c *cursor) gave(p piece) {
 	}
 }
 
-// readOn reads the part of a directory that the client has not had, at most count bytes of whole
+// readOn reads, for r, the part of a directory that the client has not had, at most count bytes of whole
 // entries; none is the end. It leaves the cursor as it is: the answer may be lost to a death still.
 // Only the goroutine of the fid's one directory read calls it.
-func (s *session) readOn(srv *server, sfid uint32, dir *node, c *cursor, offset uint64, count uint32) (p piece, err error) {
+func (s *session) readOn(srv *server, r *request, sfid uint32, dir *node, c *cursor, offset uint64, count uint32) (p piece, err error) {
 	s.mu.Lock()
 	p.to = *c
 	s.mu.Unlock()
@@ -188,7 +190,7 @@ func (s *session) readOn(srv *server, sfid uint32, dir *node, c *cursor, offset 
 		p.data, err = s.readVisible(srv, sfid, dir, at, count)
 		return p, err
 	case s.d == lib9p.L && p.to.broken:
-		trusted, err := s.cookieHolds(srv, sfid, &p.to, count)
+		trusted, err := s.cookieHolds(srv, r, sfid, &p.to, count)
 		if err != nil {
 			return p, err
 		}
@@ -202,7 +204,7 @@ func (s *session) readOn(srv *server, sfid uint32, dir *node, c *cursor, offset 
 		at = p.to.server
 	}
 	for len(p.data) == 0 {
-		data, err := s.readEntries(srv, sfid, at, count)
+		data, err := s.readMore(srv, r, sfid, at, count)
 		if err != nil || len(data) == 0 {
 			return p, err
 		}
@@ -234,9 +236,9 @@ func (s *session) readOn(srv *server, sfid uint32, dir *node, c *cursor, offset 
 var errBadOffset = &lib9p.Error{Ename: "bad offset in directory read", Errno: lib9p.EINVAL}
 
 // cookieHolds reports whether the cookie that the client goes on from still stands behind the same name.
-func (s *session) cookieHolds(srv *server, sfid uint32, c *cursor, count uint32) (bool, error) {
+func (s *session) cookieHolds(srv *server, r *request, sfid uint32, c *cursor, count uint32) (bool, error) {
 	for at := uint64(0); ; {
-		data, err := s.readEntries(srv, sfid, at, count)
+		data, err := s.readMore(srv, r, sfid, at, count)
 		if err != nil || len(data) == 0 {
 			return false, err
 		}
@@ -251,6 +253,19 @@ func (s *session) cookieHolds(srv *server, sfid uint32, c *cursor, count uint32)
 			return true, nil
 		}
 	}
+}
+
+var errCancelled = errors.New("nobody waits for it any more")
+
+// readMore is readEntries for as long as r wants it.
+func (s *session) readMore(srv *server, r *request, sfid uint32, offset uint64, count uint32) ([]byte, error) {
+	s.mu.Lock()
+	wanted := r.state == queued
+	s.mu.Unlock()
+	if !wanted {
+		return nil, errCancelled
+	}
+	return s.readEntries(srv, sfid, offset, count)
 }
 
 // readEntries reads a part of a directory, at most count bytes of whole entries. Where the client may have more than

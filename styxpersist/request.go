@@ -217,6 +217,22 @@ func (s *session) leave(f *fid, r *request) {
 	}
 }
 
+// bar has what the client asks of f wait until unbar, as it does behind a request of number seq that changes f. It returns what
+// stands for that request. The death of the connection ends it, too.
+func (s *session) bar(f *fid, seq uint64) *request {
+	f.use()
+	f.barrier = &request{state: done, seq: seq}
+	return f.barrier
+}
+
+func (s *session) unbar(f *fid, wait *request) {
+	if f.barrier == wait {
+		f.barrier = nil
+		s.advance(f)
+	}
+	f.unuse()
+}
+
 // enqueue makes r wait until its fids are there. They are asked to come.
 func (s *session) enqueue(r *request) {
 	r.state, r.kept = queued, true
