@@ -3,6 +3,8 @@ package matrix
 import (
 	"slices"
 
+	"9fans.net/go/plan9"
+
 	"github.com/styxkit/styxkit/lib9p"
 )
 
@@ -143,4 +145,21 @@ func (r *row) want(b *bench, c *column, ref *reference) class {
 		}
 	}
 	return good
+}
+
+// listing is the row of a message that reads on in a directory.
+func listing(name string, dialects []lib9p.Dialect) row {
+	return row{name: name, dialects: dialects,
+		before: func(c *client) {
+			c.opened(2, "d", plan9.OREAD)
+			c.take(c.need(c.readDir(2, 0, 200)), 0)
+		},
+		msg: func(c *client) lib9p.Msg { return c.readDir(2, c.offset(), 200) },
+		then: func(c *client) {
+			at, more := c.take(c.said[len(c.said)-1], c.offset())
+			if more {
+				c.list(2, at)
+			}
+		},
+	}
 }

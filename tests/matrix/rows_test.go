@@ -120,18 +120,7 @@ var plains = []row{
 			return &lib9p.Tcreate{Fid: 2, Name: "new", Perm: 0o644, Mode: plan9.ORDWR | plan9.ORCLOSE}
 		},
 		then: func(c *client) { c.do(&lib9p.Twrite{Fid: 2, Data: []byte("text")}) }},
-	{name: "Tread, directory", dialects: plain,
-		before: func(c *client) {
-			c.opened(2, "d", plan9.OREAD)
-			c.take(c.need(c.readDir(2, 0, 200)), 0)
-		},
-		msg: func(c *client) lib9p.Msg { return c.readDir(2, c.offset(), 200) },
-		then: func(c *client) {
-			at, more := c.take(c.said[len(c.said)-1], c.offset())
-			if more {
-				c.list(2, at)
-			}
-		}},
+	listing("Tread, directory", plain),
 	{name: "Twrite, empty file", dialects: plain,
 		prepare: writes("f", ""),
 		before:  func(c *client) { c.opened(2, "f", plan9.ORDWR) },

@@ -121,18 +121,7 @@ var dotL = []row{
 			"late, resent":       ok, // it is executed before the first clunk of the session's own
 			"diod: silent, lost": ok, // diod makes an attribute of what it has when the connection dies
 		}},
-	{name: "Treaddir", dialects: onlyL,
-		before: func(c *client) {
-			c.opened(2, "d", plan9.OREAD)
-			c.take(c.need(c.readDir(2, 0, 200)), 0)
-		},
-		msg: func(c *client) lib9p.Msg { return c.readDir(2, c.offset(), 200) },
-		then: func(c *client) {
-			at, more := c.take(c.said[len(c.said)-1], c.offset())
-			if more {
-				c.list(2, at)
-			}
-		}},
+	listing("Treaddir", onlyL),
 	{name: "Tfsync", dialects: onlyL,
 		before: func(c *client) { c.opened(2, "f", plan9.ORDWR) },
 		msg:    func(*client) lib9p.Msg { return &lib9p.Tfsync{Fid: 2} }},
