@@ -179,6 +179,10 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 		held[at.dir]++
 		refs[at.dir]++
 	}
+	for _, at := range s.litter {
+		held[at.dir]++
+		refs[at.dir]++
+	}
 	for n := range held {
 		if err := down(n); err != nil {
 			return err

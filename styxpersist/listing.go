@@ -103,7 +103,7 @@ func (s *session) sweep(at place) {
 	at.dir.hold()
 	s.spawn(func() {
 		if sleep(s.ctx, sweepDelay) == nil {
-			s.sweepUp(at)
+			s.sweepOld(at)
 		}
 		s.mu.Lock()
 		delete(s.sweeping, at)
@@ -112,33 +112,13 @@ func (s *session) sweep(at place) {
 	})
 }
 
-// sweepNow has a hidden name of the session's own removed that nothing depends on.
-func (s *session) sweepNow(at place) {
-	at.dir.hold()
-	s.spawn(func() {
-		s.sweepUp(at)
-		s.mu.Lock()
-		at.dir.drop()
-		s.mu.Unlock()
-	})
-}
-
-// sweepUp removes a hidden name. Where there is no server it stays, until it is old.
-func (s *session) sweepUp(at place) {
+// sweepOld removes a hidden name. Where there is no server it stays, until a listing meets it again.
+func (s *session) sweepOld(at place) {
 	s.mu.Lock()
 	srv := s.srv
 	s.mu.Unlock()
-	if srv == nil {
-		return
-	}
-	p := prober{s: s, srv: srv}
-	defer p.done()
-	found, err := p.lookup(at.dir, at.name)
-	if err == nil && found.ok && found.qid.Type&plan9.QTDIR == 0 {
-		err = p.remove(found.sfid)
-	}
-	if err != nil && srv.ctx.Err() == nil {
-		s.log.Debug("a name that was left behind cannot be removed", "path", at.dir.String(), "name", at.name, "err", err)
+	if srv != nil {
+		s.sweepUp(srv, at)
 	}
 }
 

@@ -39,7 +39,7 @@ func (s *session) resume(srv *server) {
 		s.advanceFids(r)
 	}
 	s.payAll(srv)
-	if len(s.stays) > 0 {
+	if len(s.stays) > 0 || len(s.litter) > 0 {
 		s.spawn(func() { s.stay(srv) })
 	}
 	s.fill(srv)

@@ -58,6 +58,7 @@ type session struct {
 	namer    *hidden.Namer   // nil: removed files are removed
 	stays    map[*node]*stay // held: files with hidden names
 	sweeping map[place]bool  // hidden names left behind that are being removed
+	litter   []place         // held: the session's own that nothing depends on, see litter.go
 
 	tired bool // with Config.Soft: the server is away for so long that nobody waits for it
 

@@ -295,7 +295,7 @@ func (p *prober) named(r *request, h *hiding) verdict {
 		if r.hide == h {
 			h.beside = true
 		} else {
-			s.sweepNow(place{h.dir, h.as}) // r has its answer
+			s.litterAt(place{h.dir, h.as}) // r has its answer
 		}
 		return verdict{again: true, why: "a link was made first"}
 	}
@@ -364,7 +364,7 @@ func (s *session) endHiding(r *request) {
 	h := r.hide
 	r.hide = nil
 	if h.links && h.gen != 0 {
-		s.sweepNow(place{h.dir, h.as})
+		s.litterAt(place{h.dir, h.as})
 	}
 	h.drop()
 	s.letNames()

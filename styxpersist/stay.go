@@ -163,7 +163,7 @@ func (p *prober) moveHidden(from *node, name string, qid lib9p.Qid, to *node, as
 }
 
 // stay is the housekeeping of hidden files on a new connection, once what is open is back: those that were on
-// their way arrive, those that nobody has open go, and old names are given up for new ones.
+// their way arrive, those that nobody has open go, litter is picked up, and old names are given up for new ones.
 func (s *session) stay(srv *server) {
 	s.mu.Lock()
 	var l []*node
@@ -173,6 +173,9 @@ func (s *session) stay(srv *server) {
 		}
 	}
 	slices.SortFunc(l, func(a, b *node) int { return strings.Compare(a.name, b.name) })
+	for _, at := range s.litter {
+		s.pickUp(srv, at)
+	}
 	s.mu.Unlock()
 	for _, n := range l {
 		s.mu.Lock()
@@ -232,7 +235,7 @@ func (s *session) settling() bool {
 	return false
 }
 
-// leaveHidden removes the hidden files at the end of the session, for which all are closed.
+// leaveHidden removes the hidden names at the end of the session, for which all files are closed.
 func (s *session) leaveHidden(ctx context.Context, srv *server) {
 	s.mu.Lock()
 	type at struct {
@@ -240,12 +243,18 @@ func (s *session) leaveHidden(ctx context.Context, srv *server) {
 		names []string
 	}
 	var l []at
-	for n := range s.stays {
+	leave := func(n *node, below ...string) {
 		if w, names, ok := srv.roots[n.root], []string(nil), false; w != nil && w.err == nil {
 			if names, ok = n.path(); ok {
-				l = append(l, at{w.sfid, names})
+				l = append(l, at{w.sfid, append(names, below...)})
 			}
 		}
+	}
+	for n := range s.stays {
+		leave(n)
+	}
+	for _, at := range s.litter {
+		leave(at.dir, at.name)
 	}
 	s.mu.Unlock()
 	var all sync.WaitGroup
