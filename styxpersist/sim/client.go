@@ -92,6 +92,7 @@ type op struct {
 	makes *cfid
 	dir   *inode // what fid was when it was issued
 	dir2  *inode // and fid2
+	via   *entry // and the name by which fid had come there
 	late  bool   // what it does twice differs from what it does once
 
 	issued  int
@@ -207,7 +208,7 @@ func (s *session) issue(m lib9p.Msg, fid, fid2, makes *cfid) *op {
 	w.now++
 	o.issued, o.changes = w.now, w.changes
 	if fid != nil {
-		o.dir, o.dir2 = fid.node, fid.node
+		o.dir, o.dir2, o.via = fid.node, fid.node, fid.via
 	}
 	if fid2 != nil {
 		o.dir2 = fid2.node

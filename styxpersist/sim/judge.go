@@ -239,9 +239,9 @@ func (s *session) lost(e *entry) bool {
 func (s *session) displaced(e *entry) bool {
 	return slices.ContainsFunc(s.w.ops, func(o *op) bool {
 		m, ok := o.msg.(*lib9p.Twstat)
-		return ok && o.s == s && m.Stat.Name != "" && o.outcome == succeeded && o.fid.via != nil &&
+		return ok && o.s == s && m.Stat.Name != "" && o.outcome == succeeded && o.via != nil &&
 			slices.ContainsFunc(e.past, func(p place) bool { return p.name == m.Stat.Name }) &&
-			slices.ContainsFunc(o.fid.via.moves, func(p *op) bool { return p == nil || p.s != s })
+			slices.ContainsFunc(o.via.moves, func(p *op) bool { return p == nil || p.s != s })
 	})
 }
 

@@ -34,33 +34,33 @@ func (o *op) spots() []spot {
 	case *lib9p.Trenameat:
 		return []spot{{o.dir, m.Oldname}, {o.dir2, m.Newname}}
 	case *lib9p.Trename:
-		return append(o.fid.spots(), spot{o.dir2, m.Name})
+		return append(o.via.spots(), spot{o.dir2, m.Name})
 	case *lib9p.Twstat:
 		if m.Stat.Name == "" {
 			return nil
 		}
-		l := o.fid.spots()
+		l := o.via.spots()
 		for _, p := range l {
 			l = append(l, spot{p.dir, m.Stat.Name})
 		}
 		return l
 	case *lib9p.Tremove:
-		return o.fid.spots()
+		return o.via.spots()
 	case *lib9p.Tclunk:
 		if o.fid.rclose {
-			return o.fid.spots()
+			return o.via.spots()
 		}
 	}
 	return nil
 }
 
-// spots returns the names that f's file has had as the one by which f came to it.
-func (f *cfid) spots() []spot {
-	if f.via == nil {
+// spots returns the names that e, which may be nil, has had.
+func (e *entry) spots() []spot {
+	if e == nil {
 		return nil
 	}
 	var l []spot
-	for _, p := range f.via.past {
+	for _, p := range e.past {
 		l = append(l, spot{p.dir, p.name})
 	}
 	return l
