@@ -218,6 +218,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true, sought: true}
 		}
 		c.vanish()
+		c.sought = c.seen >= seq // two walks were under way at once: which of them came last nobody knows
 	}
 	delete(n.absent, name)
 	c := &node{root: n.root, parent: n.hold(), name: name, qid: qid}
