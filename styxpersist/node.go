@@ -205,6 +205,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 	if c := n.children[name]; c != nil {
 		if sameFile(c.qid, qid) {
 			c.qid = qid
+			delete(n.absent, name) // what moved it was refused
 			return c
 		}
 	}
@@ -246,16 +247,13 @@ func (n *node) walk(name string, qid lib9p.Qid, seq uint64) *node {
 }
 
 // missed takes in that a walk of number seq did not find name in directory n. Where names are
-// moving it may have been moved, and its new place is not known yet.
+// moving, what had it may have been moved, and its new place is not known yet.
 func (n *node) missed(name string, seq uint64, moving bool) {
 	if seq <= n.renamed {
 		return // it may have been made since
 	}
-	if n.children[name] != nil && moving {
-		return
-	}
 	n.lacks(name, seq)
-	if c := n.children[name]; c != nil {
+	if c := n.children[name]; c != nil && !moving {
 		c.vanish()
 	}
 }

@@ -62,6 +62,7 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	old, crossed := dir.children[name], r.seq <= dir.renamed
 	same := old != nil && old != n && sameFile(old.qid, n.qid)
 	if same && old.seen < r.seq {
+		delete(dir.absent, name)
 		s.namesChanged(n, dir) // the file had both names: rename(2) changes nothing then, and is a success
 		return
 	}
