@@ -70,11 +70,13 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	if same {
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
 	}
+	was := place{n.parent.hold(), n.name}
 	s.moveTo(n, dir, name)
 	if old != nil && old != n && !same {
 		old.sought = crossed // then it may have come there after n did
 	}
-	s.hideAgain(n)
+	s.hideAgain(n, was)
+	was.dir.drop()
 }
 
 // namesChanged takes in that a name has changed in n's directory and in dir.

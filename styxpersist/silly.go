@@ -302,7 +302,7 @@ func (p *prober) named(r *request, h *hiding) verdict {
 	if r.state == proving {
 		s.crowd(r)
 	}
-	s.conceal(h)
+	s.conceal(h.n, place{h.dir, h.as}, false)
 	switch r.typ {
 	case lib9p.TypeTunlinkat:
 		return didIt(&lib9p.Runlinkat{})
@@ -324,15 +324,14 @@ func (s *session) concealed(r *request, reply lib9p.Msg) {
 	s.answer(r, reply)
 }
 
-// conceal takes in that the file of h has its hidden name and no other.
-func (s *session) conceal(h *hiding) {
-	n := h.n
+// conceal takes in that n has the hidden name at and no other. linked: the true one was given to another file.
+func (s *session) conceal(n *node, at place, linked bool) {
 	if n.hidden {
 		return
 	}
-	s.moveTo(n, h.dir, h.as)
+	s.moveTo(n, at.dir, at.name)
 	n.hidden = true
-	s.stays[n.hold()] = &stay{}
+	s.stays[n.hold()] = &stay{linked: linked}
 	for _, f := range s.fids {
 		if f.node == n {
 			f.rclose = false // it is removed already
@@ -372,9 +371,15 @@ func (s *session) endHiding(r *request) {
 
 // replaced takes in that the request that h made way for has been done, or may have been.
 func (s *session) replaced(r *request) {
-	if h := r.hide; h != nil && h.beside {
-		h.beside, h.gen = false, 0
-		s.conceal(h)
+	h := r.hide
+	if h == nil || !h.beside {
+		return
+	}
+	h.beside, h.gen = false, 0
+	if at := (place{h.dir, h.as}); h.n.parent == h.dir && h.n.name == h.name || h.n.gone {
+		s.conceal(h.n, at, true)
+	} else {
+		s.tellNames(h.n, at)
 	}
 }
 

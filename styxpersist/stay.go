@@ -21,6 +21,7 @@ type stay struct {
 	to      *node // held: the directory that it goes to, nil where it is not on its way
 	as      string
 	leaving bool // it is being removed: nobody can open it any more
+	linked  bool // nobody has removed it: its name was given to another file
 }
 
 // unhide has a hidden file removed when nobody has it open any more.
@@ -68,16 +69,21 @@ func (s *session) removeHidden(srv *server, n *node) error {
 		return nil
 	}
 	st.leaving = true
-	dir, name, qid := n.parent, n.name, n.qid
+	dir, name, qid, moves := n.parent, n.name, n.qid, s.moves
 	s.mu.Unlock()
 	at, err := p.lookup(dir, name)
-	if err == nil && at.ok && sameFile(at.qid, qid) {
+	is := err == nil && at.ok && sameFile(at.qid, qid)
+	if is {
 		err = p.remove(at.sfid)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st.leaving = false; err != nil && !isNotFound(err) {
+	st.leaving = false
+	switch {
+	case err != nil && !isNotFound(err):
 		return err
+	case !is && (s.moves != moves || s.namesMove()): // its directory may have another name
+		return errNameBusy
 	}
 	s.endStay(n)
 	return nil
@@ -207,10 +213,18 @@ func (s *session) renew() {
 	}
 }
 
-// hideAgain has a removed file hidden again to which a rename gave a name that was under way when it was hidden.
-func (s *session) hideAgain(n *node) {
-	srv := s.srv
-	if srv == nil || !n.hidden || hidden.Is(n.name) {
+// hideAgain has a removed file hidden again to which a rename gave a name that was under way when it was hidden. One that was
+// only replaced may have that name by right. was, which is held, is its hidden name.
+func (s *session) hideAgain(n *node, was place) {
+	st, srv := s.stays[n], s.srv
+	switch {
+	case srv == nil || st == nil || !n.hidden || hidden.Is(n.name) || st.linked && st.to != nil:
+		return
+	case st.linked:
+		delete(s.stays, n)
+		n.hidden = false
+		s.tellNames(n, was)
+		n.drop()
 		return
 	}
 	dir := n.parent.hold()
@@ -223,6 +237,65 @@ func (s *session) hideAgain(n *node) {
 		s.mu.Unlock()
 		s.tell(nil)
 	})
+}
+
+// tellNames has it found out which name n has that was replaced and renamed at the same time: the one by which it is
+// known, then the hidden one, at, is litter; or that alone.
+func (s *session) tellNames(n *node, at place) {
+	srv := s.srv
+	if srv == nil {
+		return
+	}
+	n.hold()
+	at.dir.hold()
+	s.inTurn(srv, func() {
+		pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
+		for tries := 0; tries < 4 && !s.namesTold(srv, n, at) && sleep(srv.ctx, pauses.pause()) == nil; tries++ {
+		}
+		s.mu.Lock()
+		at.dir.drop()
+		n.drop()
+		s.mu.Unlock()
+		s.tell(nil)
+	})
+}
+
+// namesTold is one attempt of tellNames. Where all fail, the name that is too many is swept when it is old.
+func (s *session) namesTold(srv *server, n *node, at place) bool {
+	s.mu.Lock()
+	moves := s.moves
+	s.mu.Unlock()
+	is, err := s.isInPlace(srv, n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil || s.moves != moves || s.namesMove():
+		return false
+	case is:
+		s.litterAt(at)
+	default:
+		s.conceal(n, at, true)
+	}
+	return true
+}
+
+// isInPlace reports whether n is found by the name by which it is known.
+func (s *session) isInPlace(srv *server, n *node) (bool, error) {
+	p := prober{s: s, srv: srv}
+	defer p.done()
+	s.mu.Lock()
+	dir, name := n.parent.hold(), n.name
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		dir.drop()
+		s.mu.Unlock()
+	}()
+	at, err := p.lookup(dir, name)
+	if err != nil {
+		return false, err
+	}
+	return p.is(at, n)
 }
 
 // settling reports whether hidden files are on their way: a path that does not lead to one proves nothing.
