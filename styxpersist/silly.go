@@ -165,7 +165,10 @@ func (p *prober) hideNow(r *request, h *hiding) (v verdict, err error) {
 		}
 		_, refused := errors.AsType[*lib9p.Error](err)
 		p.s.mu.Lock()
-		if (refused && !passing(err) || err == errProbe || err == errReplaced) && (h.gen == 0 || h.links || h.empty) {
+		switch lost := isGoneAway(err) || err == errProbe; {
+		case lost && p.s.othersMove(r):
+			v, err = undecided, errNameBusy
+		case (refused && !passing(err) || lost) && (h.gen == 0 || h.links || h.empty):
 			v, err = asItIs, nil
 		}
 		again := v == asItIs && err == nil && moves != p.s.moves && r.state == proving
@@ -203,7 +206,7 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	case err != nil:
 		return undecided, err
 	case !is:
-		return asItIs, nil
+		return p.notThere(r)
 	case h.gen != 0 && !p.fenced && !h.links:
 		return p.again()
 	}
@@ -237,7 +240,23 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	return p.named(r, h), nil
 }
 
-// errNameBusy says that the server has a request that may give the name of what is to be hidden to another file.
+// notThere is the verdict on a file that is not found by its name.
+func (p *prober) notThere(r *request) (verdict, error) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	if p.s.othersMove(r) {
+		return undecided, errNameBusy
+	}
+	return asItIs, nil
+}
+
+// othersMove reports whether the server has another request than r that changes names: it may have done it, so that what the session
+// takes for the path of a file is none, and that is not known before the answer.
+func (s *session) othersMove(r *request) bool {
+	return slices.ContainsFunc(s.reqs, func(q *request) bool { return q != nil && q != r && q.state == sent && q.movesNames() })
+}
+
+// errNameBusy says that the server has a request that may give the name of what is to be hidden to another file, or it another path.
 var errNameBusy = errors.New("the name is being changed")
 
 func (s *session) nameIsBusy(r *request) bool {
