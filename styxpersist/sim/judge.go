@@ -33,6 +33,9 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		if x == nil {
 			x = o.pieced(m)
 		}
+		if x == nil {
+			x = o.shortened(m)
+		}
 		if x == nil && w.sole {
 			x = o.claimed(m)
 		}
@@ -129,8 +132,31 @@ func (o *op) ageless(m lib9p.Msg) lib9p.Msg {
 		c := *r
 		c.Qid.Vers = 0
 		return &c
+	case *lib9p.Rsymlink:
+		c := *r
+		c.Qid.Vers = 0
+		return &c
 	}
 	return m
+}
+
+// shortened returns the execution of o, a write to the end that was in doubt, of which m says a part: what was written has been cut
+// off there by another client since, which looks the same.
+func (o *op) shortened(m lib9p.Msg) *exec {
+	reply, ok := m.(*lib9p.Rwrite)
+	if !ok || !o.inDoubt() || !o.fid.node.append {
+		return nil
+	}
+	for i := range o.execs {
+		x := &o.execs[i]
+		whole, ok := x.reply.(*lib9p.Rwrite)
+		if ok && x.eff && reply.Count < whole.Count && slices.ContainsFunc(o.fid.node.writes, func(p *op) bool {
+			return p.s != o.s && p.typ != lib9p.TypeTwrite && slices.ContainsFunc(p.execs, func(y exec) bool { return y.at > x.at })
+		}) {
+			return x
+		}
+	}
+	return nil
 }
 
 // claimed returns the execution of which m, the answer to what creates a file, says all but the iounit: what is found has none.

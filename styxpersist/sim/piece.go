@@ -14,8 +14,9 @@ type piece struct {
 	x        exec
 }
 
-// pieceOf returns the client's request of which r, a Twrite, is a part, and where the part begins.
-func (c *sconn) pieceOf(r *sreq, fits func(*op, *sreq) bool) (*op, int) {
+// pieceOf returns the client's request of which r, a Twrite, is a part, and where the part begins. Where several have such a part it
+// is the first or the last of one: what is in the middle is as long as the server takes.
+func (c *sconn) pieceOf(r *sreq, fits func(*op, *sreq) bool) (found *op, begin int) {
 	m, ok := r.msg.(*lib9p.Twrite)
 	if !ok {
 		return nil, 0
@@ -27,10 +28,15 @@ func (c *sconn) pieceOf(r *sreq, fits func(*op, *sreq) bool) (*op, int) {
 		}
 		from := int(m.Offset - t.Offset)
 		if from+len(m.Data) <= len(t.Data) && len(m.Data) < len(t.Data) && bytes.Equal(t.Data[from:from+len(m.Data)], m.Data) {
-			return o, from
+			if from == 0 || from+len(m.Data) == len(t.Data) {
+				return o, from
+			}
+			if found == nil {
+				found, begin = o, from
+			}
 		}
 	}
-	return nil, 0
+	return found, begin
 }
 
 // pieceDone takes in that a part of o has been executed.
