@@ -76,7 +76,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 	if o.typ == lib9p.TypeTclunk || o.typ == lib9p.TypeTremove {
 		delete(o.s.fids, o.fid.num)
 	}
-	if t, ok := o.msg.(*lib9p.Twalk); ok && len(t.Wname) == 1 && e.Number() == lib9p.ENOENT && len(o.execs) > 0 {
+	if t, ok := o.msg.(*lib9p.Twalk); ok && len(t.Wname) == 1 && e.Number() == lib9p.ENOENT && len(o.execs) > 0 && !w.stirred(o) {
 		if o.fid.missed == nil {
 			o.fid.missed = make(map[string]int)
 		}

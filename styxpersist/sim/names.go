@@ -98,6 +98,15 @@ func (w *world) meddled(o *op, since int) bool {
 	return false
 }
 
+// stirred reports whether another request about a name in the directory that o walks from, any name, was answered while o was under way.
+// Then styxpersist does not believe that what o has not found is not there: of a directory it keeps only when a name changed last.
+func (w *world) stirred(o *op) bool {
+	return slices.ContainsFunc(w.ops, func(p *op) bool {
+		return p != o && p.s == o.s && p.replied > o.issued && p.outcome != refused &&
+			slices.ContainsFunc(p.spots(), func(s spot) bool { return s.dir == o.dir })
+	})
+}
+
 func (o *op) renames() bool {
 	switch m := o.msg.(type) {
 	case *lib9p.Trename, *lib9p.Trenameat:
