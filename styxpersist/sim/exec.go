@@ -253,7 +253,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			return &lib9p.Rwstat{}, false
 		}
 		if m.Stat.Name != "" && m.Stat.Name == f.name() && f.via != nil {
-			w.moved(f.via, r.op)
+			f.via.moves = append(f.via.moves, r.op)
 		}
 		if name := m.Stat.Name; name != "" && name != f.name() {
 			switch {
@@ -266,8 +266,7 @@ func (c *sconn) do2000(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			case f.via.dir.entries[name] != nil:
 				return c.refuse(lib9p.EEXIST)
 			}
-			f.via.move(w.now, f.via.dir, name)
-			w.moved(f.via, r.op)
+			f.via.move(w.now, f.via.dir, name, r.op)
 			return &lib9p.Rwstat{}, true
 		}
 		if m.Stat.Length != lib9p.StatNoLen {

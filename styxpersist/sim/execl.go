@@ -262,7 +262,7 @@ func (c *sconn) rename(r *sreq, e *entry, to *sfid, name string, reply lib9p.Msg
 	if old := dir.entries[name]; old != nil {
 		switch {
 		case old.node == e.node:
-			w.moved(e, r.op)
+			e.moves = append(e.moves, r.op)
 			e.hazy, old.hazy = true, true
 			return reply, false
 		case old.node.isDir() && !e.node.isDir():
@@ -274,8 +274,7 @@ func (c *sconn) rename(r *sreq, e *entry, to *sfid, name string, reply lib9p.Msg
 		}
 		old.cut(w.now)
 	}
-	e.move(w.now, dir, name)
-	w.moved(e, r.op)
+	e.move(w.now, dir, name, r.op)
 	return reply, true
 }
 

@@ -32,9 +32,7 @@ func (w *world) intrude(r *rand.Rand) {
 		if e.node.isDir() && to.within(e.node) || to.entries[name] != nil {
 			return
 		}
-		old := e.name
-		e.move(w.now, to, name)
-		w.moved(e, w.intruded(&lib9p.Trenameat{Oldname: old, Newname: name}, dir, to, nil))
+		e.move(w.now, to, name, w.intruded(&lib9p.Trenameat{Oldname: e.name, Newname: name}, dir, to, nil))
 	case 4:
 		if dir.entries[name] != nil {
 			return

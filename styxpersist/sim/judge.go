@@ -242,6 +242,9 @@ func (s *session) mayDie(f *cfid) bool {
 
 // lost reports whether the way through e is not as the session knows it.
 func (s *session) lost(e *entry) bool {
+	if s.strayed(e, s.w.now+1) {
+		return true
+	}
 	for ; e != nil; e = e.dir.up {
 		if e.gone != 0 || e.hazy || s.tangled(e) || s.displaced(e) {
 			return true
@@ -255,6 +258,30 @@ func (s *session) lost(e *entry) bool {
 			if e.moves[i].issued < e.moves[i-1].replied {
 				return true // which came last, only the server knows
 			}
+		}
+	}
+	return false
+}
+
+// strayed reports whether e, or a directory that it has been in, had been renamed before the moment given without the session's knowing
+// it. What the session does in such a directory by its new name, it does not know to concern what it has seen there by the old one.
+func (s *session) strayed(e *entry, before int) bool {
+	if e == nil {
+		return false
+	}
+	for i, p := range e.past {
+		if p.at >= before {
+			break
+		}
+		if i > 0 && (p.by == nil || p.by.s != s || p.by.outcome != succeeded) {
+			return true
+		}
+		left := before
+		if i+1 < len(e.past) {
+			left = min(left, e.past[i+1].at)
+		}
+		if s.strayed(p.dir.up, left) {
+			return true
 		}
 	}
 	return false

@@ -106,9 +106,6 @@ func (w *world) changed(n *inode, o *op) {
 	n.version++
 }
 
-// moved takes in that o gave e another place.
-func (w *world) moved(e *entry, o *op) { e.moves = append(e.moves, o) }
-
 // executed takes in what the server has done.
 func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) {
 	w.timeless(reply)

@@ -63,6 +63,7 @@ type place struct {
 	at   int
 	dir  *inode
 	name string
+	by   *op // what renamed it so; nil where it was made
 }
 
 type lock struct {
@@ -115,7 +116,7 @@ func (n *inode) perm() uint32 { return n.mode&0o777 | uint32(n.qid().Type)<<24 }
 
 // put makes node be name in dir.
 func (t *tree) put(at int, dir *inode, name string, node *inode) *entry {
-	e := &entry{dir: dir, name: name, node: node, born: at, past: []place{{at, dir, name}}}
+	e := &entry{dir: dir, name: name, node: node, born: at, past: []place{{at: at, dir: dir, name: name}}}
 	dir.entries[name] = e
 	dir.ever = append(dir.ever, e)
 	node.names = append(node.names, e)
@@ -137,12 +138,14 @@ func (e *entry) cut(at int) {
 	e.node.links--
 }
 
-func (e *entry) move(at int, dir *inode, name string) {
+// move gives e another place, which is o's doing.
+func (e *entry) move(at int, dir *inode, name string, o *op) {
 	if e.dir.entries[e.name] == e {
 		delete(e.dir.entries, e.name)
 	}
 	e.dir, e.name = dir, name
-	e.past = append(e.past, place{at, dir, name})
+	e.past = append(e.past, place{at, dir, name, o})
+	e.moves = append(e.moves, o)
 	dir.entries[name] = e
 	dir.ever = append(dir.ever, e)
 }
