@@ -81,6 +81,8 @@ func (s *session) victim(r *request) (n *node, folder bool) {
 		return nil, false
 	case n != nil && of != nil && sameFile(n.qid, of.qid): // a file keeps its name, or another of its own
 		return nil, false
+	case n != nil && of != nil && n.parent == of.parent && n.name == of.name: // of is gone, and is not to get another name
+		return nil, false
 	}
 	return n, false
 }
