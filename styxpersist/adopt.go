@@ -48,6 +48,9 @@ func (s *session) adoptLate(srv *server, sfid uint32, w *wayTo, qids []lib9p.Qid
 	}
 	names, ok := w.node.path()
 	last := qids[len(qids)-1]
+	if g.known == (look{}) && last.Type != w.qid.Type { // that is all that there is to know it by
+		return errReplaced
+	}
 	if !ok || !slices.Equal(names, w.names) || s.link.cfg.Qids != QidsName && g.known.contradicts(g.found, isDir(last)) {
 		return errReplaced
 	}
