@@ -60,6 +60,9 @@ func (w *world) checkLocks(c *sconn, o *op, s *sfid) {
 	default:
 		return
 	}
+	if o.typ == lib9p.TypeTread && (s.flags^o.fid.flags)&lib9p.LACCMODE != 0 {
+		return // it is styxpersist that looks what was written
+	}
 	for _, p := range o.s.tags {
 		if p.fid == o.fid && p.typ == lib9p.TypeTlock || p != o && p.key == o.key {
 			return // a lock is on its way, or it may be another's request

@@ -118,8 +118,11 @@ func (w *world) opened(o *op, m lib9p.Msg) *exec {
 	if !ok || !ok2 || !w.exclusive && !w.guarded || !o.inDoubt() || t.Flags&lib9p.LEXCL != 0 {
 		return nil
 	}
-	if e := o.dir.entries[t.Name]; e != nil && (e.node.path == r.Qid.Path || w.renumbers) {
-		return &exec{node: e.node, via: e}
+	for _, e := range slices.Backward(o.dir.ever) {
+		was := slices.ContainsFunc(e.past, func(p place) bool { return p.dir == o.dir && p.name == t.Name })
+		if was && (e.gone == 0 || e.gone > o.issued) && (e.node.path == r.Qid.Path || w.renumbers) {
+			return &exec{node: e.node, via: e}
+		}
 	}
 	return nil
 }
