@@ -412,10 +412,14 @@ func (s *session) learnCreate(r *request, name string, flags uint32, answer lib9
 	qid := answer.Qid(lib9p.OffBody)
 	isNew := s.d != lib9p.L || flags&lib9p.LEXCL != 0 || f.node.absent[name] > 0
 	delete(f.node.absent, name)
+	old, crossed := f.node.children[name], r.seq <= f.node.renamed
 	f.node.renamed = s.seq
 	n := f.node.root.follow(f.node, name, qid, r.seq, 0) // a file that was there may have been renamed meanwhile
 	if n == nil {
 		n = f.node.child(name, qid, s.seq+1)
+	}
+	if old != nil && old.gone {
+		old.sought = crossed // it may have come there after the file did
 	}
 	if mutate.Has(mutate.CreateDir) {
 		n = f.node

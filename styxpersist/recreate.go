@@ -27,6 +27,10 @@ func (s *session) lookAgain(r *request, f lib9p.Frame) bool {
 	if number(refusal) != lib9p.EEXIST && !(forbids(refusal) && !allows(m)) {
 		return false
 	}
+	if r.flushing { // the Rflush is on its way, and nothing may be done after it
+		s.doubtful(r, "it was cancelled before it could be looked for")
+		return true
+	}
 	r.refused = refusal
 	s.proveAgain(r)
 	return true
@@ -58,6 +62,12 @@ func (p *prober) recreated(r *request, m *lib9p.Tlcreate) (verdict, error) {
 	}
 	if !found.ok || found.qid.Type&(plan9.QTDIR|plan9.QTSYMLINK) != 0 { // no Tlcreate has made that
 		return verdict{no: r.refused}, nil
+	}
+	p.s.mu.Lock()
+	answered := r.state != proving
+	p.s.mu.Unlock()
+	if answered { // what opens may truncate
+		return undecided, nil
 	}
 	flags := m.Flags &^ (lib9p.LCREATE | lib9p.LNOCTTY)
 	reply, err := p.srv.call(p.srv.ctx, &lib9p.Tlopen{Fid: found.sfid, Flags: flags})

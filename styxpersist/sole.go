@@ -141,7 +141,7 @@ func (p *prober) isEmpty(sfid uint32) (bool, error) {
 // lookWhose reports whether it can be found out who has made the name that r was refused for, which may have been r, by an old
 // connection. Then that is looked into, once, and r waits for it.
 func (s *session) lookWhose(r *request) bool {
-	if !s.link.cfg.Sole || r.fid2 != nil || r.looked || r.free == 0 {
+	if !s.link.cfg.Sole || r.fid2 != nil || r.looked || r.flushing || r.free == 0 {
 		return false
 	}
 	r.looked = true

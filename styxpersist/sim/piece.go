@@ -4,6 +4,7 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -15,25 +16,32 @@ type piece struct {
 }
 
 // pieceOf returns the client's request of which r, a Twrite, is a part, and where the part begins. Where several have such a part it
-// is the first or the last of one: what is in the middle is as long as the server takes.
+// is of one whose parts so far end there; else it is the first or the last of one: what is in the middle is as long as the server takes.
 func (c *sconn) pieceOf(r *sreq, fits func(*op, *sreq) bool) (found *op, begin int) {
 	m, ok := r.msg.(*lib9p.Twrite)
 	if !ok {
 		return nil, 0
 	}
+	best := 0
 	for _, o := range c.sess.open() {
 		t, ok := o.msg.(*lib9p.Twrite)
 		if !ok || o.fid.xmake || m.Offset < t.Offset || !fits(o, r) {
 			continue
 		}
 		from := int(m.Offset - t.Offset)
-		if from+len(m.Data) <= len(t.Data) && len(m.Data) < len(t.Data) && bytes.Equal(t.Data[from:from+len(m.Data)], m.Data) {
-			if from == 0 || from+len(m.Data) == len(t.Data) {
-				return o, from
-			}
-			if found == nil {
-				found, begin = o, from
-			}
+		to := from + len(m.Data)
+		if to > len(t.Data) || len(m.Data) == len(t.Data) || !bytes.Equal(t.Data[from:to], m.Data) {
+			continue
+		}
+		how := 1
+		switch {
+		case slices.ContainsFunc(o.pieces, func(p piece) bool { return p.to == from }):
+			how = 3
+		case from == 0 || to == len(t.Data):
+			how = 2
+		}
+		if how > best {
+			found, begin, best = o, from, how
 		}
 	}
 	return found, begin

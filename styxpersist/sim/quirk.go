@@ -119,8 +119,7 @@ func (w *world) opened(o *op, m lib9p.Msg) *exec {
 		return nil
 	}
 	for _, e := range slices.Backward(o.dir.ever) {
-		was := slices.ContainsFunc(e.past, func(p place) bool { return p.dir == o.dir && p.name == t.Name })
-		if was && (e.gone == 0 || e.gone > o.issued) && (e.node.path == r.Qid.Path || w.renumbers) {
+		if e.was(o.dir, t.Name) && (e.gone == 0 || e.gone > o.issued) && (e.node.path == r.Qid.Path || w.renumbers) {
 			return &exec{node: e.node, via: e}
 		}
 	}
@@ -136,7 +135,7 @@ func (w *world) insists(c *sconn, r *sreq) bool {
 	}
 	for _, o := range c.sess.open() {
 		t, ok := o.msg.(*lib9p.Tlcreate)
-		if ok && t.Flags&^m.Flags == lib9p.LCREATE && t.Name == f.via.name && o.dir == f.via.dir && o.inDoubt() {
+		if ok && t.Flags&^m.Flags == lib9p.LCREATE && f.via.was(o.dir, t.Name) && o.inDoubt() {
 			return true
 		}
 	}

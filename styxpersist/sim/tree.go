@@ -126,6 +126,11 @@ func (t *tree) put(at int, dir *inode, name string, node *inode) *entry {
 	return e
 }
 
+// was reports whether e was name in dir once, or is.
+func (e *entry) was(dir *inode, name string) bool {
+	return slices.ContainsFunc(e.past, func(p place) bool { return p.dir == dir && p.name == name })
+}
+
 // cut takes e away.
 func (e *entry) cut(at int) {
 	if e.gone != 0 {
