@@ -21,13 +21,18 @@ const patience = 20 * time.Second
 
 // A notes is a buffer that can be read while it is written.
 type notes struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	some chan bool // holds a token when something was written; may be nil
 }
 
 func (n *notes) Write(p []byte) (int, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	select {
+	case n.some <- true:
+	default:
+	}
 	return n.b.Write(p)
 }
 
@@ -77,7 +82,7 @@ func TestSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	ctx, cancel := context.WithCancel(t.Context())
 	ready := make(chan bool)
-	stderr := new(notes)
+	stderr := &notes{some: make(chan bool, 1)}
 	s := &Server{Name: "test", Addr: path, Stderr: stderr, Ready: func() { close(ready) }}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, memfs.New(memfs.Options{})) }()
@@ -94,6 +99,7 @@ func TestSocket(t *testing.T) {
 	}
 	conns[0].Write([]byte{1, 0, 0, 0})
 	io.ReadAll(conns[0]) // until the end
+	<-stderr.some        // which is said a moment later, unless all is over then
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
