@@ -129,7 +129,5 @@ func (s *session) liftHazardsThat(gone func(hazard) bool) {
 	if s.hazards = slices.DeleteFunc(s.hazards, gone); len(s.hazards) == before {
 		return
 	}
-	for _, r := range s.inOrder() {
-		s.advanceFids(r)
-	}
+	s.advanceAll()
 }

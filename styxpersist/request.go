@@ -306,6 +306,13 @@ func (s *session) advanceFids(r *request) {
 	}
 }
 
+// advanceAll lets go what can, in the order of the requests: something that held back any of them is over.
+func (s *session) advanceAll() {
+	for _, r := range s.inOrder() {
+		s.advanceFids(r)
+	}
+}
+
 func (s *session) pop(f *fid, r *request) {
 	f.waiting = f.waiting[1:]
 	f.unsent++

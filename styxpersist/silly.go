@@ -117,7 +117,7 @@ func (s *session) hide(srv *server, r *request) {
 func (s *session) goOn(r *request) {
 	r.state, r.doubt = queued, false
 	if r.hide != nil {
-		defer s.letNames()
+		defer s.advanceAll()
 	}
 	if slices.Contains(r.fid.waiting, r) {
 		s.advance(r.fid)
@@ -280,13 +280,6 @@ func (s *session) awaitsHiding(r *request) bool {
 	return waits
 }
 
-// letNames lets go what waited for a hiding.
-func (s *session) letNames() {
-	for _, r := range s.inOrder() {
-		s.advanceFids(r)
-	}
-}
-
 // renamesToItself reports whether r gives the file of h, by another of its names, the name that it has: that changes nothing. The
 // session may not have seen what a Trenameat renames.
 func (p *prober) renamesToItself(r *request, h *hiding) (bool, error) {
@@ -387,7 +380,7 @@ func (s *session) endHiding(r *request) {
 		s.litterAt(place{h.dir, h.as})
 	}
 	h.drop()
-	s.letNames()
+	s.advanceAll()
 }
 
 // replaced takes in that the request that h made way for has been done, or may have been.
