@@ -119,23 +119,19 @@ func (o *op) ageless(m lib9p.Msg) lib9p.Msg {
 	if !o.inDoubt() {
 		return m
 	}
+	ageless := func(q lib9p.Qid) lib9p.Qid {
+		q.Vers = 0
+		return q
+	}
 	switch r := m.(type) {
 	case *lib9p.Rcreate:
-		c := *r
-		c.Qid.Vers = 0
-		return &c
+		return &lib9p.Rcreate{Qid: ageless(r.Qid), Iounit: r.Iounit}
 	case *lib9p.Rlcreate:
-		c := *r
-		c.Qid.Vers = 0
-		return &c
+		return &lib9p.Rlcreate{Qid: ageless(r.Qid), Iounit: r.Iounit}
 	case *lib9p.Rmknod:
-		c := *r
-		c.Qid.Vers = 0
-		return &c
+		return &lib9p.Rmknod{Qid: ageless(r.Qid)}
 	case *lib9p.Rsymlink:
-		c := *r
-		c.Qid.Vers = 0
-		return &c
+		return &lib9p.Rsymlink{Qid: ageless(r.Qid)}
 	}
 	return m
 }
