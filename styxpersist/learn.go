@@ -419,7 +419,7 @@ func (s *session) learnCreate(r *request, name string, flags uint32, answer lib9
 		n = f.node.child(name, qid, s.seq+1)
 	}
 	if old != nil && old.gone {
-		old.sought = crossed // it may have come there after the file did
+		old.displaced(crossed)
 	}
 	if mutate.Has(mutate.CreateDir) {
 		n = f.node

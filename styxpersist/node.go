@@ -218,8 +218,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 		if seq <= n.renamed {
 			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true, sought: true}
 		}
-		c.vanish()
-		c.sought = c.seen >= seq // two walks were under way at once: which of them came last nobody knows
+		c.displaced(c.seen >= seq) // two walks were under way at once: which of them came last nobody knows
 	}
 	delete(n.absent, name)
 	c := &node{root: n.root, parent: n.hold(), name: name, qid: qid}
@@ -284,6 +283,13 @@ func (n *node) vanish() {
 		delete(n.parent.children, n.name)
 	}
 	n.gone, n.sought = true, false
+}
+
+// displaced takes n out of its directory, where its name is said to be another file's or nobody's. Where n may
+// have got the name since that was true, it is sought there.
+func (n *node) displaced(since bool) {
+	n.vanish()
+	n.sought = since
 }
 
 // move gives n the place name in dir, over whatever was there. Where dir is below n, as far as the session knows, it is not any more,

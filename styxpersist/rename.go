@@ -16,8 +16,7 @@ func (s *session) learnRenameat(r *request, from *node, old string, to *node, na
 	// The file itself was never seen; what it took the place of is gone. What was first seen
 	// there while the rename was under way may be the file itself; its qid will tell.
 	if n := to.children[name]; n != nil && n.seen < r.seq {
-		n.vanish()
-		n.sought = crossed // it may have come there after the file did
+		n.displaced(crossed)
 	}
 }
 
@@ -47,8 +46,7 @@ func (s *session) leaves(r *request, n *node) {
 // name now may have got it since.
 func (s *session) unlinkedAt(r *request, dir *node, name string) {
 	if n := dir.children[name]; n != nil {
-		n.vanish()
-		n.sought = r.seq <= dir.renamed
+		n.displaced(r.seq <= dir.renamed)
 	}
 	dir.freed(name, r.asked)
 	dir.renamed = s.seq
@@ -71,10 +69,10 @@ func (s *session) move(r *request, n, dir *node, name string) {
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer
 	}
 	was := place{n.parent.hold(), n.name}
-	s.moveTo(n, dir, name)
 	if old != nil && old != n && !same {
-		old.sought = crossed // then it may have come there after n did
+		old.displaced(crossed)
 	}
+	s.moveTo(n, dir, name)
 	s.hideAgain(n, was)
 	was.dir.drop()
 }
