@@ -2,7 +2,6 @@ package styxpersist
 
 import (
 	"slices"
-	"time"
 
 	"9fans.net/go/plan9"
 )
@@ -37,24 +36,11 @@ func (s *session) pickUp(srv *server, at place) {
 // sweepUp removes a hidden name, and reports whether it has come to an end with that: srv has not died before. While the server has
 // not what it takes, it goes on.
 func (s *session) sweepUp(srv *server, at place) bool {
-	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
-	var err error
-	for tries := 0; tries < 4; {
-		if sleep(srv.ctx, pauses.pause()) != nil {
-			return false
-		}
-		if err = s.removeName(srv, at); err == nil {
-			return true
-		}
-		if !passing(err) {
-			tries++
-		}
+	failed, ended := srv.try(0, func() error { return s.removeName(srv, at) })
+	if failed != nil {
+		s.log.Debug("a name that was left behind cannot be removed", "path", at.dir.String(), "name", at.name, "err", failed)
 	}
-	if srv.ctx.Err() != nil {
-		return false
-	}
-	s.log.Debug("a name that was left behind cannot be removed", "path", at.dir.String(), "name", at.name, "err", err)
-	return true
+	return ended
 }
 
 // removeName removes what is found by a hidden name, if anything is.

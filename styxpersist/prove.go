@@ -3,7 +3,6 @@ package styxpersist
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
@@ -77,30 +76,20 @@ func (s *session) prove(srv *server, r *request) {
 // returns how it failed in the end, and false where srv has died, so that rs are the next connection's. It has a place in the
 // window, see inTurn.
 func (s *session) probing(srv *server, rs []*request, probe func() error) (failed error, ok bool) {
-	pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: spread(rs[0].seq)}
-	for tries := 0; tries < 4; {
-		if sleep(srv.ctx, pauses.pause()) != nil {
-			return nil, false
-		}
-		failed = probe()
-		switch {
-		case failed == nil:
-			return nil, true
-		case failed == errDraining:
+	return srv.try(rs[0].seq, func() error {
+		err := probe()
+		for err == errDraining {
 			drained := false
 			if !s.outside(srv, func() { drained = s.awaitDrain(srv, rs) }) || !drained {
-				return nil, false
+				return errGone
 			}
-			continue
-		case srv.ctx.Err() != nil || errors.Is(failed, errGone):
-			return nil, false
+			err = probe()
 		}
-		if !passing(failed) && failed != errNameBusy { // as a fid on its way back waits for it to pass
-			tries++
+		if err != nil {
+			s.log.Debug("probe failed", "type", lib9p.TypeName(rs[0].typ), "err", err)
 		}
-		s.log.Debug("probe failed", "type", lib9p.TypeName(rs[0].typ), "err", failed)
-	}
-	return failed, true
+		return err
+	})
 }
 
 func probeFailed(err error) verdict { return verdict{why: "looking for it failed: " + err.Error()} }

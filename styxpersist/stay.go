@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"9fans.net/go/plan9"
 
@@ -38,18 +37,8 @@ func (s *session) unhide(n *node) {
 		}
 		n.hold()
 		s.mu.Unlock()
-		pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
-		var err error
-		for range 4 {
-			if sleep(srv.ctx, pauses.pause()) != nil {
-				break
-			}
-			if err = s.removeHidden(srv, n); err == nil {
-				break
-			}
-		}
-		if err != nil && srv.ctx.Err() == nil {
-			s.log.Debug("a removed file stays under its hidden name", "path", n.String(), "err", err)
+		if failed, _ := srv.try(0, func() error { return s.removeHidden(srv, n) }); failed != nil {
+			s.log.Debug("a removed file stays under its hidden name", "path", n.String(), "err", failed)
 		}
 		s.mu.Lock()
 		n.drop()
@@ -83,11 +72,14 @@ func (s *session) removeHidden(srv *server, n *node) error {
 	case err != nil && !isNotFound(err):
 		return err
 	case !is && (s.moves != moves || s.namesMove()): // its directory may have another name
-		return errNameBusy
+		return errMoved
 	}
 	s.endStay(n)
 	return nil
 }
+
+// errMoved says that names have changed while a file was looked for: it may be elsewhere.
+var errMoved = errors.New("names have changed meanwhile")
 
 // endStay takes in that a hidden file is removed.
 func (s *session) endStay(n *node) {
@@ -249,9 +241,7 @@ func (s *session) tellNames(n *node, at place) {
 	n.hold()
 	at.dir.hold()
 	s.inTurn(srv, func() {
-		pauses := backoff{least: 50 * time.Millisecond, most: time.Second, rand: func() float64 { return 0.5 }}
-		for tries := 0; tries < 4 && !s.namesTold(srv, n, at) && sleep(srv.ctx, pauses.pause()) == nil; tries++ {
-		}
+		srv.try(0, func() error { return s.tellNamesNow(srv, n, at) })
 		s.mu.Lock()
 		at.dir.drop()
 		n.drop()
@@ -260,8 +250,8 @@ func (s *session) tellNames(n *node, at place) {
 	})
 }
 
-// namesTold is one attempt of tellNames. Where all fail, the name that is too many is swept when it is old.
-func (s *session) namesTold(srv *server, n *node, at place) bool {
+// tellNamesNow is one attempt of tellNames. Where all fail, the name that is too many is swept when it is old.
+func (s *session) tellNamesNow(srv *server, n *node, at place) error {
 	s.mu.Lock()
 	moves := s.moves
 	s.mu.Unlock()
@@ -269,14 +259,16 @@ func (s *session) namesTold(srv *server, n *node, at place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case err != nil || s.moves != moves || s.namesMove():
-		return false
+	case err != nil:
+		return err
+	case s.moves != moves || s.namesMove():
+		return errMoved
 	case is:
 		s.litterAt(at)
 	default:
 		s.conceal(n, at, true)
 	}
-	return true
+	return nil
 }
 
 // isInPlace reports whether n is found by the name by which it is known.
