@@ -26,7 +26,7 @@ func (s *session) adoptLate(srv *server, sfid uint32, w *wayTo, qids []lib9p.Qid
 	s.mu.Lock()
 	g := &sight{n: w.node, known: s.remembered(w.node)}
 	nb := srv.nums
-	if nb == nil || s.doubtfulNames()[w.node] {
+	if nb == nil || s.isDoubtful(w.node, s.moving()) {
 		s.mu.Unlock()
 		return errReplaced
 	}
@@ -43,9 +43,7 @@ func (s *session) adoptLate(srv *server, sfid uint32, w *wayTo, qids []lib9p.Qid
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for p := w.node; p != nil; p = p.parent {
-		g.chain = append([]*node{p}, g.chain...)
-	}
+	g.chain = w.node.chain()
 	names, ok := w.node.path()
 	last := qids[len(qids)-1]
 	if g.known == (look{}) && last.Type != w.qid.Type { // that is all that there is to know it by

@@ -77,7 +77,9 @@ func (s *session) cancelled(old *request) {
 	if old.doubt {
 		s.crowd(old)
 	}
-	s.mayBe(old)
+	if old.doubt || old.state != queued {
+		s.mayBe(old)
+	}
 	if old.makes != nil {
 		s.forget(old.makes)
 	}

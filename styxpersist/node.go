@@ -1,6 +1,8 @@
 package styxpersist
 
 import (
+	"slices"
+
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -127,6 +129,7 @@ type node struct {
 	absent   map[string]uint64 // names that nothing has, and the number of the request that told so
 	renamed  uint64            // seq when the session last heard of a change of a name in this directory
 	unsure   uint64            // seq when a change of a name was last answered of which nobody knows whether it was done
+	doubted  uint64            // and when one was that may have taken this file's name, until it is found by it, see doubt.go
 	seen     uint64            // seq when a walk first came here; 0 where none has
 
 	look look   // what was told of it
@@ -205,6 +208,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 	if c := n.children[name]; c != nil {
 		if sameFile(c.qid, qid) {
 			c.qid = qid
+			c.proven(seq)
 			delete(n.absent, name) // what moved it was refused
 			return c
 		}
@@ -222,6 +226,9 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 	}
 	delete(n.absent, name)
 	c := &node{root: n.root, parent: n.hold(), name: name, qid: qid}
+	if seq <= n.unsure {
+		c.doubted = n.unsure
+	}
 	if n.children == nil {
 		n.children = make(map[string]*node)
 	}
@@ -342,6 +349,16 @@ func (n *node) path() (names []string, ok bool) {
 		names[depth] = p.name
 	}
 	return names, true
+}
+
+// chain returns the nodes from the root's top to n.
+func (n *node) chain() []*node {
+	var l []*node
+	for ; n != nil; n = n.parent {
+		l = append(l, n)
+	}
+	slices.Reverse(l)
+	return l
 }
 
 // identityBits are the bits of qid.type that a file does not change.

@@ -97,6 +97,7 @@ func (s *session) moveTo(n, dir *node, name string) {
 // found takes in that n, which was sought by its name, has been found there, and that no name has changed meanwhile.
 // Whether its directory is where it was sought nobody has looked: only a directory whose place is known counts.
 func (s *session) found(n *node) {
+	n.proven(s.seq + 1)
 	if !n.sought {
 		return
 	}

@@ -88,7 +88,7 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 		}
 		switch {
 		case err == nil:
-			if f.node.sought && moves == s.moves && !s.namesMove() {
+			if moves == s.moves && !s.namesMove() {
 				s.found(f.node)
 			}
 			if f.open {

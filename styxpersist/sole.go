@@ -28,6 +28,11 @@ func (p place) ghost() ghost { return ghost{p.dir.qid.Path, p.name} }
 // maxGhosts bounds the names that are remembered. With more of them nothing is believed any more.
 const maxGhosts = 1024
 
+// isHaunted reports whether an old connection may change a name still.
+func (s *session) isHaunted(at place) bool {
+	return s.ghosts[at.ghost()] || len(s.ghosts) > maxGhosts
+}
+
 // haunt takes in that r is as good as answered, and that an old connection may do it still.
 func (s *session) haunt(r *request) {
 	if !r.fenced() && r.changesNames() {
@@ -36,7 +41,7 @@ func (s *session) haunt(r *request) {
 }
 
 func (s *session) hauntNames(r *request) {
-	if !s.link.cfg.Sole || !r.changesNames() {
+	if !r.changesNames() {
 		return
 	}
 	for _, p := range s.places(r) {
@@ -63,19 +68,6 @@ func (s *session) blur(r *request) {
 	}
 }
 
-// mayBe takes in that r has no true answer: the names that it was to make may be there.
-func (s *session) mayBe(r *request) {
-	if !r.changesNames() {
-		return
-	}
-	for _, p := range s.places(r) {
-		if p.dir != nil {
-			delete(p.dir.absent, p.name)
-			p.dir.unsure = s.seq
-		}
-	}
-}
-
 // sure reports whether n is the one node of a directory.
 func (n *node) sure() bool {
 	for ; n.parent != nil; n = n.parent {
@@ -92,7 +84,7 @@ func (p *prober) alone(at place) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := len(s.roots) == 1 && s.roots[0] == at.dir.root // trees may have directories in common
-	return s.link.cfg.Sole && one && p.srv.nums == nil && at.dir.sure() && !s.ghosts[at.ghost()] && len(s.ghosts) <= maxGhosts
+	return s.link.cfg.Sole && one && p.srv.nums == nil && at.dir.sure() && !s.isHaunted(at)
 }
 
 // wasFree reports whether the client knew that nothing had a name before r, and nothing has made it since.

@@ -80,7 +80,7 @@ func (s *session) compareRoots(srv *server) (same, other int) {
 
 // sights returns what to look at: the roots, and what fids stand on, what has known attributes first. The mutex is held.
 func (s *session) sights(srv *server) []*sight {
-	doubtful := s.doubtfulNames()
+	moving := s.moving()
 	seen := make(map[*node]bool)
 	var known, rest []*sight
 	add := func(n *node) {
@@ -89,15 +89,9 @@ func (s *session) sights(srv *server) []*sight {
 		}
 		seen[n] = true
 		names, ok := n.path()
-		g := &sight{n: n, names: names, known: s.remembered(n)}
-		for p := n; p != nil; p = p.parent {
-			if doubtful[p] {
-				return
-			}
-			g.chain = append([]*node{p}, g.chain...)
-		}
+		g := &sight{n: n, names: names, known: s.remembered(n), chain: n.chain()}
 		switch w := srv.roots[n.root]; {
-		case !ok || n.gone || w == nil || !w.attached:
+		case !ok || s.isDoubtful(n, moving) || w == nil || !w.attached:
 		case g.known != look{}:
 			known = append(known, g)
 		default:
@@ -114,25 +108,6 @@ func (s *session) sights(srv *server) []*sight {
 		add(n)
 	}
 	return append(known, rest...)
-}
-
-// doubtfulNames returns the files that unanswered requests may have renamed or removed.
-func (s *session) doubtfulNames() map[*node]bool {
-	m := make(map[*node]bool)
-	for _, r := range s.reqs {
-		if r == nil || !r.doubt || !r.changesNames() {
-			continue
-		}
-		if r.movesNames() && r.fid.node != nil && r.typ != lib9p.TypeTrenameat && r.typ != lib9p.TypeTunlinkat {
-			m[r.fid.node] = true
-		}
-		for _, p := range s.places(r) {
-			if p.dir != nil && p.dir.children[p.name] != nil {
-				m[p.dir.children[p.name]] = true
-			}
-		}
-	}
-	return m
 }
 
 // survey looks at all, and returns the numbering in which they are the files that they were, or nil.
