@@ -188,14 +188,26 @@ func (w *world) local(o *op) bool {
 		return o.s.deaths > 0
 	case *lib9p.Tremove: // another has removed it, or moved it, which looks the same
 		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
-	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so
-		return o.inDoubt() && w.meddled(o, 0)
+	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so, or it was so already
+		return o.inDoubt() && (w.meddled(o, 0) || o.idle())
 	case *lib9p.Tmknod: // another has made the like
 		return o.inDoubt() && w.meddled(o, 0)
 	case *lib9p.Tunlinkat:
 		return o.inDoubt() && goneSince(o.fid.node, m.Name, o.issued)
 	}
 	return false
+}
+
+// idle reports whether o gives a file the name that it has: of two renames that were under way at once the session took the other for
+// the last.
+func (o *op) idle() bool {
+	if !o.renames() {
+		return false
+	}
+	l := o.spots()
+	to := l[len(l)-1]
+	e := to.dir.entries[to.name]
+	return e != nil && (e == o.via || o.typ == lib9p.TypeTrenameat) && o.s.tangled(e)
 }
 
 // goneSince reports whether dir has lost name since.
