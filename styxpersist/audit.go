@@ -134,6 +134,12 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 				return err
 			}
 		}
+		if at := n.elsewhere.dir; at != nil {
+			refs[at]++
+			if err := down(at); err != nil {
+				return err
+			}
+		}
 		for name, c := range n.children {
 			if c.parent != n || c.name != name || c.gone {
 				return fmt.Errorf("node %q is found as %q, gone %v", c.name, name, c.gone)

@@ -25,6 +25,9 @@ func (s *session) mayBe(r *request) {
 	}
 }
 
+// isUnsure reports whether n's path may lead elsewhere, so that it is worth knowing when n is found by it.
+func (n *node) isUnsure() bool { return n.doubted > 0 || !n.inPlace() }
+
 // proven takes in that a request of number seq has found n by its name and its qid.
 func (n *node) proven(seq uint64) {
 	if n.doubted < seq {
@@ -70,7 +73,7 @@ func (s *session) moving() map[*node]bool {
 // are the files that may be moved meanwhile.
 func (s *session) isDoubtful(n *node, moving map[*node]bool) bool {
 	for p := n; p != nil; p = p.parent {
-		if p.gone || p.doubted > 0 || moving[p] || p.parent != nil && s.isHaunted(place{p.parent, p.name}) {
+		if !p.inPlace() || p.doubted > 0 || moving[p] || p.parent != nil && s.isHaunted(place{p.parent, p.name}) {
 			return true
 		}
 	}

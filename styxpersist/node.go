@@ -88,7 +88,8 @@ func (m *moveNote) drop() {
 }
 
 // follow returns the place of the file qid that a walk of number seq found by name in n, before one of the renames
-// from the i-th on was told. It is nil where none of them was of that file.
+// from the i-th on was told. It is nil where none of them was of that file. Where the session had not seen the file, it may
+// as well have come to the name after the rename.
 func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) *node {
 	for ; i < len(r.moves); i++ {
 		m := r.moves[i]
@@ -97,11 +98,15 @@ func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) *n
 		case m.file != nil && sameFile(m.file.qid, qid):
 			return m.file
 		case m.file == nil:
-			if f := r.follow(m.to, m.as, qid, seq, i+1); f != nil {
-				return f
+			f, guess := r.follow(m.to, m.as, qid, seq, i+1), false
+			if c := m.to.children[m.as]; f == nil && (c == nil || sameFile(c.qid, qid)) {
+				f, guess = m.to.child(m.as, qid, m.to.renamed+1), c == nil
 			}
-			if c := m.to.children[m.as]; c == nil || sameFile(c.qid, qid) {
-				return m.to.child(m.as, qid, m.to.renamed+1)
+			if f != nil && (guess || f.elsewhere.dir != nil) {
+				f.orAt(place{n, name})
+			}
+			if f != nil {
+				return f
 			}
 		}
 	}
@@ -113,24 +118,25 @@ func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) *n
 //
 // A node lives while a fid or a child refers to it.
 type node struct {
-	root     *root
-	parent   *node // nil at the top; kept when the node is gone, never followed then
-	name     string
-	qid      lib9p.Qid
-	kind     kind
-	mode     *trueMode // to be put back, see mode.go
-	recent   bool      // in its root's recent
-	gone     bool      // removed, renamed over, or replaced: the path no longer leads here
-	sought   bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
-	hidden   bool      // its name is one that nobody is shown: it was removed, see silly.go
-	opens    int       // fids that are open on it
-	children map[string]*node
-	refs     int               // fids and children
-	absent   map[string]uint64 // names that nothing has, and the number of the request that told so
-	renamed  uint64            // seq when the session last heard of a change of a name in this directory
-	unsure   uint64            // seq when a change of a name was last answered of which nobody knows whether it was done
-	doubted  uint64            // and when one was that may have taken this file's name, until it is found by it, see doubt.go
-	seen     uint64            // seq when a walk first came here; 0 where none has
+	root      *root
+	parent    *node // nil at the top; kept when the node is gone, never followed then
+	name      string
+	qid       lib9p.Qid
+	kind      kind
+	mode      *trueMode // to be put back, see mode.go
+	recent    bool      // in its root's recent
+	gone      bool      // removed, renamed over, or replaced: the path no longer leads here
+	sought    bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
+	elsewhere place     // held: where the file is if it is not where it is taken to be; none where its place is known
+	hidden    bool      // its name is one that nobody is shown: it was removed, see silly.go
+	opens     int       // fids that are open on it
+	children  map[string]*node
+	refs      int               // fids and children
+	absent    map[string]uint64 // names that nothing has, and the number of the request that told so
+	renamed   uint64            // seq when the session last heard of a change of a name in this directory
+	unsure    uint64            // seq when a change of a name was last answered of which nobody knows whether it was done
+	doubted   uint64            // and when one was that may have taken this file's name, until it is found by it, see doubt.go
+	seen      uint64            // seq when a walk first came here; 0 where none has
 
 	look look   // what was told of it
 	told uint64 // seq of the request for its length and mtime
@@ -197,6 +203,7 @@ func (n *node) drop() {
 		if p.children[n.name] == n {
 			delete(p.children, n.name)
 		}
+		n.placed()
 		n = p
 	}
 }
@@ -210,6 +217,9 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 			c.qid = qid
 			c.proven(seq)
 			delete(n.absent, name) // what moved it was refused
+			if seq > n.renamed {
+				c.placed()
+			}
 			return c
 		}
 	}
@@ -260,7 +270,7 @@ func (n *node) missed(name string, seq uint64, moving bool) {
 	}
 	n.lacks(name, seq)
 	if c := n.children[name]; c != nil && !moving {
-		c.vanish()
+		c.displaced(false)
 	}
 }
 
@@ -290,13 +300,48 @@ func (n *node) vanish() {
 		delete(n.parent.children, n.name)
 	}
 	n.gone, n.sought = true, false
+	n.placed()
 }
 
 // displaced takes n out of its directory, where its name is said to be another file's or nobody's. Where n may
 // have got the name since that was true, it is sought there.
 func (n *node) displaced(since bool) {
+	if n.goElsewhere() {
+		return
+	}
 	n.vanish()
 	n.sought = since
+}
+
+// orAt takes in that nobody knows whether n is where it is taken to be, or at.
+func (n *node) orAt(at place) {
+	at.dir.hold()
+	n.placed()
+	n.elsewhere = at
+}
+
+// placed takes in that n is where it is taken to be.
+func (n *node) placed() {
+	at := n.elsewhere
+	n.elsewhere = place{}
+	at.dir.drop()
+}
+
+// inPlace reports whether it is known that n's path leads to n, but for what others do.
+func (n *node) inPlace() bool { return !n.gone && n.elsewhere.dir == nil }
+
+// goElsewhere has n, which is not where it was taken to be, sought in the other place, if there is one.
+func (n *node) goElsewhere() bool {
+	at := n.elsewhere
+	if at.dir == nil || n.parent == nil || n.above(at.dir) {
+		return false
+	}
+	n.elsewhere = place{}
+	n.vanish()
+	from := n.parent
+	n.parent, n.name, n.sought = at.dir, at.name, true
+	from.drop()
+	return true
 }
 
 // move gives n the place name in dir, over whatever was there. Where dir is below n, as far as the session knows, it is not any more,

@@ -263,13 +263,13 @@ func (r *request) makesName() bool {
 func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := f.node
-	from, old, gone := n.parent, n.name, n.gone
+	from, old, inPlace := n.parent, n.name, n.inPlace()
 	to := from
 	if dir != nil {
 		to = dir.node
 	}
 	p.s.mu.Unlock()
-	if from == nil || gone {
+	if from == nil || !inPlace {
 		return undecided, nil
 	}
 	return p.moved(n, from, old, to, name, reply)
@@ -349,9 +349,9 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := r.fid.node
-	dir, name, gone := n.parent, n.name, n.gone
+	dir, name, inPlace := n.parent, n.name, n.inPlace()
 	p.s.mu.Unlock()
-	if gone || dir == nil { // the path does not lead there any more, which does not say that the file is removed
+	if !inPlace || dir == nil { // the path need not lead there any more, which does not say that the file is removed
 		return undecided, nil
 	}
 	found, err := p.lookup(dir, name)

@@ -37,7 +37,7 @@ func (s *session) unlinked(r *request, n *node) {
 
 // leaves takes in that r takes away n's name, which is the file's only as long as nobody else moves it.
 func (s *session) leaves(r *request, n *node) {
-	if s.link.cfg.Sole && n.parent != nil && !n.gone {
+	if s.link.cfg.Sole && n.parent != nil && n.inPlace() {
 		n.parent.freed(n.name, r.asked)
 	}
 }
@@ -94,17 +94,21 @@ func (s *session) moveTo(n, dir *node, name string) {
 	n.move(dir, name)
 }
 
-// found takes in that n, which was sought by its name, has been found there, and that no name has changed meanwhile.
+// found takes in that n, whose place was not known, has been found by its name, and that no name has changed meanwhile.
 // Whether its directory is where it was sought nobody has looked: only a directory whose place is known counts.
 func (s *session) found(n *node) {
 	n.proven(s.seq + 1)
-	if !n.sought {
+	if n.inPlace() {
 		return
 	}
 	for p := n.parent; p.parent != nil; p = p.parent {
-		if p.gone {
+		if !p.inPlace() {
 			return
 		}
+	}
+	if !n.gone {
+		n.placed()
+		return
 	}
 	if old := n.parent.children[n.name]; old != nil {
 		if sameFile(old.qid, n.qid) { // another walk has found it there

@@ -88,7 +88,7 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 		}
 		switch {
 		case err == nil:
-			if moves == s.moves && !s.namesMove() {
+			if f.node.isUnsure() && moves == s.moves && !s.namesMove() {
 				s.found(f.node)
 			}
 			if f.open {
@@ -106,6 +106,9 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 			return 0, false
 		case passing(err), isGoneAway(err) && (moves != s.moves || s.namesMove()),
 			w.open && isBusy(err) && time.Now().Before(c.grace):
+			s.mu.Unlock()
+			continue
+		case isGoneAway(err) && f.node.goElsewhere():
 			s.mu.Unlock()
 			continue
 		}

@@ -71,7 +71,7 @@ func (s *session) blur(r *request) {
 // sure reports whether n is the one node of a directory.
 func (n *node) sure() bool {
 	for ; n.parent != nil; n = n.parent {
-		if n.gone || n.name == ".." {
+		if !n.inPlace() || n.name == ".." {
 			return false
 		}
 	}
