@@ -8,6 +8,7 @@ import (
 
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/lib9p/hidden"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A fid on a file without a name cannot be brought back: no path leads there. With Config.Silly a regular file that is removed
@@ -48,6 +49,8 @@ func (s *session) newHiding(r *request) *hiding {
 		return nil
 	case folder && s.holdsHidden(n):
 		return &hiding{n: n.hold(), dir: n.parent.hold(), name: n.name, empty: true}
+	case mutate.Has(mutate.Bare) && !folder:
+		return nil
 	case folder || n.hidden || !s.inUse(n, r) || !n.regular():
 		return nil
 	}

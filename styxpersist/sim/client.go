@@ -39,23 +39,23 @@ func (f *cfid) owner() uint32 { return uint32(1+f.s.num)<<16 | f.num }
 
 // A cfid is a client's fid, and what the oracle knows of it.
 type cfid struct {
-	up    bool   // its way has a ".." in it, which leads elsewhere where somebody else has moved a directory
-	path  uint64 // of its file's qid; 0 where that is not known
-	s     *session
-	num   uint32
-	ready bool
-	node  *inode
-	via   *entry
-	open  bool
-	flags uint32
-	dir   bool
-	users int // requests that name it and have no answer
-	excl  bool
-	dead  bool // the client was told so
-	loose bool // a clunk of it was flushed: it may be there or not
-	born  int  // deaths that the session had seen then
-
+	up       bool   // its way has a ".." in it, which leads elsewhere where somebody else has moved a directory
+	path     uint64 // of its file's qid; 0 where that is not known
+	s        *session
+	num      uint32
+	ready    bool
+	node     *inode
+	via      *entry
+	open     bool
+	opened   int // when
+	flags    uint32
+	dir      bool
+	users    int // requests that name it and have no answer
+	excl     bool
 	borrowed bool // opened as the file's own mode forbids, which another session had changed
+	dead     bool // the client was told so
+	loose    bool // a clunk of it was flushed: it may be there or not
+	born     int  // deaths that the session had seen then
 
 	rclose  bool
 	regular bool           // styxpersist has seen that it is a plain file
@@ -81,19 +81,22 @@ type listing struct {
 
 // An op is a request of a client's.
 type op struct {
-	id    int
-	s     *session
-	tag   uint16
-	msg   lib9p.Msg
-	typ   uint8
-	key   string
-	fid   *cfid
-	fid2  *cfid
-	makes *cfid
-	dir   *inode // what fid was when it was issued
-	dir2  *inode // and fid2
-	via   *entry // and the name by which fid had come there
-	late  bool   // what it does twice differs from what it does once
+	id       int
+	s        *session
+	tag      uint16
+	msg      lib9p.Msg
+	typ      uint8
+	key      string
+	fid      *cfid
+	fid2     *cfid
+	makes    *cfid
+	dir      *inode // what fid was when it was issued
+	dir2     *inode // and fid2
+	via      *entry // and the name by which fid had come there
+	hidden   bool   // its file got a hidden name instead
+	rebuffed bool   // its hidden name was refused
+	bared    bool   // or should have, and the server did not want to
+	late     bool   // what it does twice differs from what it does once
 
 	issued  int
 	replied int
@@ -104,7 +107,8 @@ type op struct {
 	pieces  []piece // of a Twrite that went in several
 	count   int     // of Rwrite
 	sent    []*sconn
-	changes int // of the world when it was issued
+	tried   []*sconn // to which a hidden name was sent for it
+	changes int      // of the world when it was issued
 }
 
 type outcome uint8

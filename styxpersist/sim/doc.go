@@ -13,13 +13,14 @@
 // The server has quirks, as those have that there are: it lacks descriptors, insists on new files, knows no Tunlinkat,
 // counts a file's mode also for its owner, comes back with a smaller msize and iounit or with other qids, speaks nonsense. Somebody
 // else may change the tree behind its clients' backs; where nobody does, styxpersist is told so now and then.
+// In some histories it keeps what is removed while it is open, under hidden names.
 //
 // The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
 // arrives at the server, on whichever connection, and keeps what each execution did. What the client is told
 // is held against that: no effect twice, no success without the effect, no error where something happened, no fid that
 // means another file, nothing said twice or after an Rflush, no doubt where things could be known, nothing done in reliance
 // on a lock that the server does not hold. In the end each byte of each file must be from the last acknowledged write or from
-// one that was under way with it, each mode what it was, the table in order and empty, and nobody left running.
+// one that was under way with it, each mode what it was, the table in order and empty, no hidden name left, and nobody left running.
 //
 // That the oracle sees what it should is tried by putting defects back, one at a time: see internal/mutate.
 //

@@ -43,10 +43,10 @@ func (g *drawing) name() string { return names[g.r.IntN(len(names))] }
 
 // there returns a name that dir has, or for a change any name.
 func (g *drawing) there(dir *inode) string {
-	if len(dir.entries) == 0 || g.r.IntN(6) == 0 {
+	l := dir.shown()
+	if len(l) == 0 || g.r.IntN(6) == 0 {
 		return g.name()
 	}
-	l := dir.sortedNames()
 	return l[g.r.IntN(len(l))]
 }
 

@@ -184,7 +184,10 @@ func (c *sconn) doAny(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		case len(f.node.entries) > 0:
 			return c.refuse(lib9p.ENOTEMPTY)
 		}
-		e.cut(w.now)
+		if r.op == nil {
+			w.unhide(c, e)
+		}
+		w.cut(r, e)
 		return &lib9p.Rremove{}, true
 	}
 	return nil, false

@@ -95,7 +95,7 @@ func (c *sconn) doL(r *sreq, f *sfid) (lib9p.Msg, bool) {
 		case len(e.node.entries) > 0:
 			return c.refuse(lib9p.ENOTEMPTY)
 		}
-		e.cut(w.now)
+		w.cut(r, e)
 		return &lib9p.Runlinkat{}, true
 	case *lib9p.Treadlink:
 		if n.target == "" {
@@ -272,7 +272,7 @@ func (c *sconn) rename(r *sreq, e *entry, to *sfid, name string, reply lib9p.Msg
 		case len(old.node.entries) > 0:
 			return c.refuse(lib9p.ENOTEMPTY)
 		}
-		old.cut(w.now)
+		w.cut(r, old)
 	}
 	e.move(w.now, dir, name, r.op)
 	return reply, true

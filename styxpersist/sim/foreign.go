@@ -13,7 +13,7 @@ import (
 // nobody sent, of a session that is none, so that the oracle knows of it.
 func (w *world) intrude(r *rand.Rand) {
 	dir := w.tree.someDir(r)
-	names := dir.sortedNames()
+	names := dir.shown()
 	if len(names) == 0 {
 		return
 	}

@@ -57,6 +57,8 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 	case w.isUndecided(e) && !o.excused():
 		o.outcome = undecided
 		w.judgeDoubt(o)
+	case o.vanished(e):
+		o.outcome = refused
 	case o.excused():
 		o.outcome = refused
 		if w.isUndecided(e) {
@@ -177,15 +179,18 @@ func (o *op) claimed(m lib9p.Msg) *exec {
 
 // local reports whether styxpersist may answer o with success by itself.
 func (w *world) local(o *op) bool {
+	if o.hidden {
+		return true
+	}
 	switch m := o.msg.(type) {
 	case *lib9p.Tversion, *lib9p.Tclunk:
 		return true
 	case *lib9p.Tlock:
 		return m.LockType == lib9p.LockUnlock && o.s.deaths > 0
 	case *lib9p.Tread:
-		return o.fid.dir && o.s.deaths > 0
+		return o.fid.dir && (o.s.deaths > 0 || w.silly)
 	case *lib9p.Treaddir:
-		return o.s.deaths > 0
+		return o.s.deaths > 0 || w.silly
 	case *lib9p.Tremove: // another has removed it, or moved it, which looks the same
 		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
 	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so, or it was so already
@@ -218,8 +223,11 @@ func goneSince(dir *inode, name string, since int) bool {
 
 // inDoubt reports whether o was sent on a connection that died.
 func (o *op) inDoubt() bool {
-	return slices.ContainsFunc(o.sent, func(c *sconn) bool { return c.dead || c.insane })
+	return slices.ContainsFunc(o.asked(), func(c *sconn) bool { return c.dead || c.insane })
 }
+
+// asked returns the connections on which something was done for o.
+func (o *op) asked() []*sconn { return slices.Concat(o.sent, o.tried) }
 
 // excused reports whether one of o's fids may have died.
 func (o *op) excused() bool {
@@ -254,6 +262,9 @@ func (s *session) lost(e *entry) bool {
 		return true
 	}
 	for ; e != nil; e = e.dir.up {
+		if e.gone != 0 && e.heir != nil && e.heir.by == s {
+			e = e.heir
+		}
 		if e.gone != 0 || e.hazy || s.tangled(e) || s.displaced(e) {
 			return true
 		}
@@ -329,7 +340,7 @@ func (w *world) judgeDoubt(o *op) {
 		w.fail("operation %d, %s, was called undecided though it was never in doubt", o.id, name)
 		return
 	}
-	for _, c := range o.sent {
+	for _, c := range o.asked() {
 		if (c.dead || c.insane) && !c.fenced {
 			return
 		}

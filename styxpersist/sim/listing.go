@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // listed takes in a piece of a directory that the client has read.
@@ -63,7 +64,7 @@ func (n *inode) spans(fn func(e *entry, begin, end int, name string)) {
 		}
 		done[e] = true
 		for i, p := range e.past {
-			if p.dir != n {
+			if p.dir != n || hidden.Is(p.name) {
 				continue
 			}
 			end := 1 << 60

@@ -40,6 +40,9 @@ func eachQid(m lib9p.Msg, fn func(q *lib9p.Qid)) {
 // timeless takes the numbers of files out of m where they change. A number that another file has had may come to the
 // client as one that no server gave.
 func (w *world) timeless(m lib9p.Msg) {
+	if a, ok := m.(*lib9p.Rgetattr); ok && w.silly {
+		a.Nlink = 0 // hidden names do not count
+	}
 	if w.renumbers {
 		eachQid(m, func(q *lib9p.Qid) { q.Path = 0 })
 	}

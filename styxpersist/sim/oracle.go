@@ -16,6 +16,10 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	changes := mutates(r.msg)
 	wrong := (*op)(nil)
 	seen := (*op)(nil)
+	if h, ok := c.hides(r); ok {
+		w.covers(c, r, h)
+		return
+	}
 	for _, o := range c.sess.open() {
 		if o.key != key {
 			continue
@@ -43,7 +47,7 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	name := lib9p.TypeName(r.frame.Type())
 	_, repairs := r.repairs()
 	switch {
-	case repairs, w.insists(c, r):
+	case repairs, w.insists(c, r), c.unhides(r):
 	case r.frame.Type() == lib9p.TypeTremove && c.sess.closing:
 	case seen != nil:
 		w.fail("styxpersist sent %s of operation %d twice on one connection", name, seen.id)
@@ -56,6 +60,10 @@ func (w *world) recognise(c *sconn, r *sreq) {
 
 // doubt takes in that r was sent and cannot arrive.
 func (w *world) doubt(c *sconn, r *sreq) {
+	if h, ok := c.hides(r); ok {
+		w.covers(c, r, h)
+		return
+	}
 	key := keyOf(w.d, r.frame, false)
 	for _, o := range c.sess.open() {
 		if o.key == key && !slices.Contains(o.sent, c) {
@@ -189,9 +197,9 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 		to.born = f.born
 		to.up = f.up || slices.Contains(t.Wname, "..")
 	case *lib9p.Topen:
-		f.open, f.flags, f.rclose = true, uint32(t.Mode), t.Mode&plan9.ORCLOSE != 0
+		f.open, f.opened, f.flags, f.rclose = true, w.now, uint32(t.Mode), t.Mode&plan9.ORCLOSE != 0
 	case *lib9p.Tlopen:
-		f.open, f.flags = true, t.Flags
+		f.open, f.opened, f.flags = true, w.now, t.Flags
 	case *lib9p.Tcreate:
 		f.rclose = t.Mode&plan9.ORCLOSE != 0
 		w.applyCreate(f, x, uint32(t.Mode))
@@ -233,6 +241,6 @@ func (w *world) apply(o *op, m lib9p.Msg, x *exec) {
 
 func (w *world) applyCreate(f *cfid, x *exec, flags uint32) {
 	f.node, f.via, f.dir = x.node, x.via, x.node.isDir()
-	f.open, f.flags, f.missed = true, flags, nil
+	f.open, f.opened, f.flags, f.missed = true, w.now, flags, nil
 	f.regular = f.node.isRegular() && !f.node.append && !f.node.excl
 }

@@ -60,17 +60,18 @@ type sfid struct {
 
 // An sreq is a request as it came to the server.
 type sreq struct {
-	frame  lib9p.Frame
-	msg    lib9p.Msg
-	tag    uint16
-	op     *op // whose it is; nil where it is styxpersist's own
-	canon  string
-	reply  []byte
-	makes  *sfid
-	from0  int // where in the data of op it begins, if it is a part
-	part   bool
-	from   *inode // its fid's file when it was executed
-	sorted bool
+	frame   lib9p.Frame
+	msg     lib9p.Msg
+	tag     uint16
+	op      *op // whose it is; nil where it is styxpersist's own
+	canon   string
+	reply   []byte
+	makes   *sfid
+	from0   int // where in the data of op it begins, if it is a part
+	part    bool
+	hideFor *op    // for which it gives a file a hidden name
+	from    *inode // its fid's file when it was executed
+	sorted  bool
 }
 
 // arrive takes in what came on c.
@@ -225,7 +226,16 @@ func (c *sconn) execute(i int) {
 	if first, _ := r.frame.FidOffsets(); first != 0 && c.fids[r.frame.U32(first)] != nil {
 		r.from = c.fids[r.frame.U32(first)].node
 	}
+	h, hides := c.hides(r)
+	var removers []*op
+	if hides {
+		c.w.covers(c, r, h)
+		removers = c.sess.removers(h)
+	}
 	reply, eff, s := c.do(r)
+	if hides {
+		c.w.hid(c, r, h, reply, removers)
+	}
 	f, err := lib9p.Pack(c.d, r.tag, reply)
 	if err != nil {
 		c.w.fail("the model's reply does not pack: %v", err)

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 
@@ -56,7 +57,10 @@ func (h History) again() string {
 
 // play runs a history in a bubble.
 func play(t *testing.T, h History) (w *world) {
-	synctest.Test(t, func(t *testing.T) { w = h.run(synctest.Wait) })
+	synctest.Test(t, func(t *testing.T) {
+		cryptotest.SetGlobalRandom(t, h.Seed) // which hidden names are made of
+		w = h.run(synctest.Wait)
+	})
 	return w
 }
 

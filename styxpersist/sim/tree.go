@@ -11,6 +11,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/lib9p/hidden"
 )
 
 // A tree is the server's files. It outlives every crash.
@@ -55,7 +56,9 @@ type entry struct {
 	gone  int   // when it was removed; 0 while it is there
 	moves []*op // what renamed it
 	past  []place
-	hazy  bool // a rename of one of its file's names to it changed nothing, which nobody can see
+	by    *session // who gave it, if it is hidden
+	heir  *entry   // the hidden name that the file has for those who came by this one
+	hazy  bool     // a rename of one of its file's names to it changed nothing, which nobody can see
 }
 
 // A place is where an entry was, from a moment on.
@@ -150,7 +153,9 @@ func (e *entry) move(at int, dir *inode, name string, o *op) {
 	}
 	e.dir, e.name = dir, name
 	e.past = append(e.past, place{at, dir, name, o})
-	e.moves = append(e.moves, o)
+	if o != nil { // else from one hidden name to another
+		e.moves = append(e.moves, o)
+	}
 	dir.entries[name] = e
 	dir.ever = append(dir.ever, e)
 }
@@ -227,6 +232,11 @@ func (n *inode) setLock(l lock) {
 // dropLocks frees what keep does not want.
 func (n *inode) dropLocks(drop func(l *lock) bool) {
 	n.locks = slices.DeleteFunc(n.locks, func(l lock) bool { return drop(&l) })
+}
+
+// shown returns the names in n that a client is to see.
+func (n *inode) shown() []string {
+	return slices.DeleteFunc(n.sortedNames(), func(name string) bool { return hidden.Is(name) })
 }
 
 func (n *inode) sortedNames() []string { return slices.Sorted(maps.Keys(n.entries)) }

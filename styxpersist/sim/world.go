@@ -46,6 +46,7 @@ type world struct {
 	quirks
 	luck     *rand.Rand // what happens to a request when it is executed
 	pair     bool       // two clients
+	silly    bool       // with Config.Silly
 	sole     bool       // styxpersist is told that nobody else makes names
 	stranger *session   // whose the changes of somebody else are
 }
@@ -84,6 +85,7 @@ func (h History) run(wait func()) *world {
 	w.quirks = drawQuirks(r)
 	w.luck, w.stranger = w.random(1<<20+2), &session{w: w, num: 9}
 	w.tears = w.random(1<<21).IntN(2) == 0
+	w.silly = w.random(1<<20+3).IntN(4) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
 	}
@@ -152,7 +154,7 @@ func (w *world) begin(i int) {
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
 	var cfg styxpersist.Config
-	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole})
+	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole, Silly: w.silly})
 	go func() { s.served <- styxpersist.Serve(context.Background(), s.client, cfg) }()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)
@@ -366,6 +368,7 @@ func (w *world) finish(r *rand.Rand) {
 	w.audit()
 	w.contents()
 	w.modes()
+	w.leftovers()
 	w.hangUp(r)
 }
 

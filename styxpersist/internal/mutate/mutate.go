@@ -29,6 +29,7 @@ const (
 	KeepMode  // a mode that was changed to open a file stays
 	OwnDeaths // nonsense as an answer to the session itself is taken for a refusal
 	Claim     // with Config.Sole what is there has been made by the request in doubt, also where it may have been there before
+	Bare      // with Config.Silly a file that is removed while it is open is removed
 	last
 )
 
@@ -42,6 +43,6 @@ func All() []Defect {
 }
 
 var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice",
-	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths", "Claim"}
+	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths", "Claim", "Bare"}
 
 func (d Defect) String() string { return names[d] }
