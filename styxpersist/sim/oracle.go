@@ -20,6 +20,9 @@ func (w *world) recognise(c *sconn, r *sreq) {
 		w.covers(c, r, h)
 		return
 	}
+	if c.unhides(r) {
+		return
+	}
 	for _, o := range c.sess.open() {
 		if o.key != key {
 			continue
@@ -47,7 +50,7 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	name := lib9p.TypeName(r.frame.Type())
 	_, repairs := r.repairs()
 	switch {
-	case repairs, w.insists(c, r), c.unhides(r):
+	case repairs, w.insists(c, r):
 	case r.frame.Type() == lib9p.TypeTremove && c.sess.closing:
 	case seen != nil:
 		w.fail("styxpersist sent %s of operation %d twice on one connection", name, seen.id)

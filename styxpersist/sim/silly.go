@@ -50,10 +50,14 @@ func (c *sconn) hides(r *sreq) (h hiding, ok bool) {
 
 func (e *entry) isHidden() bool { return e != nil && hidden.Is(e.name) }
 
-// unhides reports whether r removes a hidden name.
+// unhides reports whether r removes a hidden name that the session has given: no client's Tremove is sent to such a file.
 func (c *sconn) unhides(r *sreq) bool {
 	m, ok := r.msg.(*lib9p.Tremove)
-	return ok && c.fids[m.Fid] != nil && c.fids[m.Fid].via.isHidden()
+	f := (*sfid)(nil)
+	if ok {
+		f = c.fids[m.Fid]
+	}
+	return f != nil && f.via.isHidden() && f.via.by == c.sess
 }
 
 // covers finds out for which of a client's requests r is, which gives a file a hidden name that has another.
@@ -147,7 +151,7 @@ func (w *world) unhide(c *sconn, e *entry) {
 		return
 	}
 	for _, f := range s.sorted() {
-		if f.via != nil && (f.via == e || f.via.heir == e) && f.kept(w.now) && !s.mayDie(f) {
+		if f.via != nil && (f.via == e || f.via.heir == e) && f.kept(w.now) && !s.mayDie(f) && !s.lost(f.via) {
 			w.fail("styxpersist removes file %d, which was removed and fid %d has open", e.node.path, f.num)
 		}
 	}
@@ -175,7 +179,7 @@ func (o *op) vanished(e *lib9p.Error) bool {
 	case lib9p.TypeTremove, lib9p.TypeTrename, lib9p.TypeTwstat, lib9p.TypeTopen, lib9p.TypeTlopen:
 		return true
 	}
-	return false
+	return !o.fid.open // nobody keeps the file for such a fid
 }
 
 // leftovers looks, in the end, whether a file is left under a hidden name.
