@@ -68,7 +68,7 @@ func (w *world) covers(c *sconn, r *sreq, h hiding) {
 	var all []*op
 	for _, o := range c.sess.open() {
 		switch {
-		case h.link && o.renames() && o.about(place{0, h.e.dir, h.e.name}):
+		case h.link && o.renames() && slices.ContainsFunc(h.e.past, o.about):
 			r.hideFor = o
 			return
 		case !h.link && o.removes(h.e) && (o.rebuffed || !slices.Contains(o.tried, c)):
@@ -172,7 +172,7 @@ func (f *cfid) kept(since int) bool {
 
 // vanished reports whether o, which was refused with e, is what a client may not do to a file that it has removed.
 func (o *op) vanished(e *lib9p.Error) bool {
-	if !o.s.w.silly || e.Number() != lib9p.ENOENT || o.fid == nil || o.fid.via == nil || o.fid.via.by != o.s && !o.s.lost(o.fid.via) && o.fid.via.gone == 0 {
+	if !o.s.w.silly || e.Number() != lib9p.ENOENT || o.fid == nil || o.fid.via == nil || o.fid.via.by != o.s && !o.s.lost(o.fid.via) && o.fid.via.gone == 0 && !o.s.mayHaveReplaced(o.fid.via) {
 		return false
 	}
 	switch o.typ {
@@ -180,6 +180,14 @@ func (o *op) vanished(e *lib9p.Error) bool {
 		return true
 	}
 	return !o.fid.open // nobody keeps the file for such a fid
+}
+
+// mayHaveReplaced reports whether the session has told its client that nobody knows whether a rename took e's place: it
+// takes the file for hidden then, which is there in any case.
+func (s *session) mayHaveReplaced(e *entry) bool {
+	return slices.ContainsFunc(s.w.ops, func(o *op) bool {
+		return o.s == s && o.outcome == undecided && o.renames() && slices.ContainsFunc(e.past, o.about)
+	})
 }
 
 // leftovers looks, in the end, whether a file is left under a hidden name.
