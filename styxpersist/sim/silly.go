@@ -131,7 +131,7 @@ func (w *world) hid(c *sconn, r *sreq, h hiding, reply lib9p.Msg, removers []*op
 func (w *world) cut(r *sreq, e *entry) {
 	if o := r.op; w.silly && o != nil && e.node.isRegular() && !e.isHidden() && !o.s.lost(e) {
 		for _, n := range e.node.names {
-			if o.renames() && n.gone == 0 && n.isHidden() && n.by == o.s {
+			if n.gone == 0 && n.isHidden() && n.by == o.s {
 				e.heir = n
 			}
 		}
