@@ -51,7 +51,7 @@ func (s *session) flushHere(r, old *request) {
 		s.after(flushGrace, func() {
 			switch {
 			case old.seq != seq || old.state != proving:
-			case old.doubt:
+			case old.mayBeDone():
 				s.doubtful(old, "it was cancelled before it could be looked for")
 			default:
 				s.cancelled(old) // nothing was sent but what has to be done before it

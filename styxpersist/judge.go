@@ -27,9 +27,7 @@ func (s *session) lose(srv *server) {
 	open, all := s.strand(srv), s.inOrder()
 	for _, r := range append(all, s.ready...) {
 		r.kept = true
-		if r.hide != nil && r.hide.gen == srv.gen && r.state == proving && !srv.fenced {
-			r.old = append(r.old, srv)
-		}
+		s.loseHiding(srv, r)
 		for _, f := range [...]*fid{r.fid, r.fid2, r.makes} {
 			if f != nil {
 				s.loseFid(srv, f)

@@ -176,7 +176,7 @@ func (srv *server) sendPing() {
 	if err != nil {
 		panic("styxpersist: a Tflush does not pack: " + err.Error())
 	}
-	srv.write(f) // an error is the connection's end
+	srv.write(&burst{srv: srv, run: f})
 }
 
 // pong takes in that the ping is answered: a server that has done so before an older request does not do one thing after the other.

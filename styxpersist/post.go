@@ -9,8 +9,8 @@ func (srv *server) post(r *request, m lib9p.Msg) error {
 	} else if !srv.newTag(r) {
 		return errNoTag
 	}
-	at := len(srv.outbox)
-	b, err := lib9p.Append(srv.outbox, srv.s.d, r.stag, m)
+	at := len(srv.outbox.run)
+	b, err := lib9p.Append(srv.outbox.run, srv.s.d, r.stag, m)
 	if err == nil && len(b)-at > int(srv.msize) {
 		err = errTooLong
 	}
@@ -18,7 +18,7 @@ func (srv *server) post(r *request, m lib9p.Msg) error {
 		srv.freeTag(r)
 		return err
 	}
-	srv.outbox = b
+	srv.outbox.run, srv.outbox.ends = b, append(srv.outbox.ends, burstEnd{r, r.seq, len(b)})
 	srv.window.asked++
 	select {
 	case srv.posted <- struct{}{}:
@@ -31,7 +31,7 @@ func (srv *server) post(r *request, m lib9p.Msg) error {
 // poster writes what is in the outbox, all of it at a time: a recovery is many small messages.
 // It is a goroutine of its own, because those who ask must not wait for a server that does not read.
 func (srv *server) poster() {
-	var run []byte
+	b := burst{srv: srv}
 	for {
 		select {
 		case <-srv.posted:
@@ -42,8 +42,11 @@ func (srv *server) poster() {
 			return
 		}
 		srv.s.mu.Lock()
-		run, srv.outbox = srv.outbox, run[:0]
+		b.run, b.ends, srv.outbox.run, srv.outbox.ends = srv.outbox.run, srv.outbox.ends, b.run[:0], b.ends[:0]
+		for _, e := range b.ends {
+			e.r.state = sent
+		}
 		srv.s.mu.Unlock()
-		srv.write(run)
+		srv.write(&b)
 	}
 }

@@ -34,7 +34,7 @@ type server struct {
 	freeSfids queue[uint32]
 	nextSfid  uint32
 	own       int           // requests of the session's own that have no answer
-	outbox    []byte        // requests of the session's own that are to be written
+	outbox    burst         // requests of the session's own that are to be written
 	asked     queue[func()] // has to be done, in order; called with the mutex held and a place in the window
 	window    window
 	urgent    int      // fids on their way back, but for
@@ -186,10 +186,10 @@ func (srv *server) appendClunk(b lib9p.Frame, sfid uint32) (lib9p.Frame, bool) {
 	return b, true
 }
 
-// write sends frames that lie one behind the other and returns how many bytes went, or will go after what is stuck.
-func (srv *server) write(run []byte) (int, error) {
-	if srv.s.behind(&burst{srv: srv, run: run}) {
-		return len(run), nil
+// write sends b, or has it go after what is stuck. An error is the connection's end.
+func (srv *server) write(b *burst) {
+	if srv.s.behind(b) {
+		return
 	}
 	srv.wmu.Lock()
 	defer srv.wmu.Unlock()
@@ -197,7 +197,11 @@ func (srv *server) write(run []byte) (int, error) {
 		srv.writeBy = time.Time{}
 		srv.endWritesAt(srv.writeBy)
 	}
-	return srv.put(run)
+	if n, err := srv.put(b.run); err != nil {
+		srv.s.mu.Lock()
+		srv.s.unsend(b, n)
+		srv.s.mu.Unlock()
+	}
 }
 
 // put is write with wmu held. It returns errStalled where the time that was set for writes is over.
@@ -249,10 +253,10 @@ func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
 	return srv.ask(ctx, &request{}, m)
 }
 
-// ask is call where more is to be known of the request than its message.
+// ask is call where more is to be known of the request than its message: whether it went, also where the connection died.
 func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg, error) {
-	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), sent, srv
 	srv.s.mu.Lock()
+	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), queued, srv
 	d, err := srv.s.d, srv.post(r, m)
 	nth := srv.window.asked
 	srv.s.mu.Unlock()

@@ -24,11 +24,12 @@ type hiding struct {
 	n, dir *node // held: the file, and its directory
 	name   string
 	as     string
-	gen    int  // of the connection on which it was asked for last, 0 for none
-	links  bool // the request gives the name to another: the hidden name comes beside it
-	beside bool // it has both names: the request itself is to be made
-	asIs   bool // nothing more can be done: the request itself is to be made
-	empty  bool // n is the directory; hidden files leave it
+	ask    *request // that gives the hidden name, on the present connection
+	asked  bool     // an earlier one may have given it
+	links  bool     // the request gives the name to another: the hidden name comes beside it
+	beside bool     // it has both names: the request itself is to be made
+	asIs   bool     // nothing more can be done: the request itself is to be made
+	empty  bool     // n is the directory; hidden files leave it
 }
 
 // hides reports whether something has to be hidden before r is sent as it stands.
@@ -173,7 +174,7 @@ func (p *prober) hideNow(r *request, h *hiding) (v verdict, err error) {
 		switch lost := isGoneAway(err) || err == errProbe; {
 		case lost && p.s.othersMove(r):
 			v, err = undecided, errNameBusy
-		case (refused && !passing(err) || lost) && (h.gen == 0 || h.links || h.empty):
+		case (refused && !passing(err) || lost) && (!h.asked || h.links || h.empty):
 			v, err = asItIs, nil
 		}
 		again := v == asItIs && err == nil && moves != p.s.moves && r.state == proving
@@ -189,11 +190,14 @@ var asItIs = verdict{again: true}
 
 // takeName gives the file its hidden name.
 func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
+	p.s.mu.Lock()
+	asked := h.asked
+	p.s.mu.Unlock()
 	dir, err := p.reach(h.dir)
 	if err != nil {
 		return undecided, err
 	}
-	if h.gen != 0 {
+	if asked {
 		at, err := p.step(dir, h.as)
 		if err != nil {
 			return undecided, err
@@ -212,37 +216,77 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 		return undecided, err
 	case !is:
 		return p.notThere(r)
-	case h.gen != 0 && !p.fenced && !h.links:
+	case asked && !p.fenced && !h.links:
 		return p.again()
 	}
 	if same, err := p.renamesToItself(r, h); err != nil || same {
 		return asItIs, err
 	}
-	p.s.mu.Lock()
+	return p.giveName(r, h, dir, at.sfid)
+}
+
+// giveName has the server give the hidden name to the file on which sfid, in the directory dir, stands.
+func (p *prober) giveName(r *request, h *hiding, dir, sfid uint32) (verdict, error) {
+	ask, err := p.mayGive(r, h)
 	switch {
-	case r.state != proving:
+	case err != nil || ask == nil:
+		return undecided, err
+	case h.links:
+		err = p.linkTo(ask, dir, sfid, h.as)
+	default:
+		err = p.renameTo(ask, dir, h.name, sfid, dir, h.as)
+	}
+	if _, refused := errors.AsType[*lib9p.Error](err); refused {
+		p.s.mu.Lock()
+		h.ask = nil
 		p.s.mu.Unlock()
-		return undecided, nil // it was cancelled
-	case !h.links && p.s.nameIsBusy(r):
-		p.s.mu.Unlock()
-		return undecided, errNameBusy
+		if !passing(err) {
+			return asItIs, nil
+		}
 	}
-	if h.gen != 0 && !p.fenced {
-		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
-	}
-	h.gen, r.doubt = p.srv.gen, !h.links
-	p.s.mu.Unlock()
-	if h.links {
-		err = p.linkTo(dir, at.sfid, h.as)
-	} else {
-		err = p.renameTo(dir, h.name, at.sfid, dir, h.as)
-	}
-	if _, refused := errors.AsType[*lib9p.Error](err); refused && !passing(err) {
-		return asItIs, nil
-	} else if err != nil {
+	if err != nil {
 		return undecided, err
 	}
 	return p.named(r, h), nil
+}
+
+// mayGive returns what to ask for the hidden name with, nil where r was cancelled, or why that has to wait.
+func (p *prober) mayGive(r *request, h *hiding) (*request, error) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	switch {
+	case r.state != proving:
+		return nil, nil
+	case p.s.srv != p.srv:
+		return nil, errGone
+	case !h.links && p.s.nameIsBusy(r):
+		return nil, errNameBusy
+	}
+	if h.asked && !p.fenced {
+		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
+	}
+	h.ask, h.asked, r.doubt = &request{}, false, false
+	return h.ask, nil
+}
+
+// loseHiding takes in that srv has died. What it was asked for it may have done, unless it never got that.
+func (s *session) loseHiding(srv *server, r *request) {
+	h := r.hide
+	if h == nil || h.ask == nil {
+		return
+	}
+	if h.ask.state == sent && r.state == proving {
+		h.asked, r.doubt = true, !h.links
+		if !srv.fenced {
+			r.old = append(r.old, srv)
+		}
+	}
+	h.ask = nil
+}
+
+// mayBeDone reports whether the server may have done what r asks for.
+func (r *request) mayBeDone() bool {
+	return r.doubt || r.state == sent || r.hide != nil && !r.hide.links && r.hide.ask != nil && r.hide.ask.state == sent
 }
 
 // notThere is the verdict on a file that is not found by its name.
@@ -309,7 +353,7 @@ func (p *prober) named(r *request, h *hiding) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h.links {
-		if r.hide == h {
+		if h.ask = nil; r.hide == h {
 			h.beside = true
 		} else {
 			s.litterAt(place{h.dir, h.as}) // r has its answer
@@ -379,7 +423,7 @@ func (s *session) walkAnew(n *node) {
 func (s *session) endHiding(r *request) {
 	h := r.hide
 	r.hide = nil
-	if h.links && h.gen != 0 {
+	if h.links && (h.beside || h.asked || h.ask != nil) {
 		s.litterAt(place{h.dir, h.as})
 	}
 	h.drop()
@@ -392,7 +436,7 @@ func (s *session) replaced(r *request) {
 	if h == nil || !h.beside {
 		return
 	}
-	h.beside, h.gen = false, 0
+	h.beside, h.asked = false, false
 	if at := (place{h.dir, h.as}); h.n.parent == h.dir && h.n.name == h.name || h.n.gone {
 		s.conceal(h.n, at, true)
 	} else {

@@ -47,8 +47,7 @@ func (s *session) tire() {
 
 // tireOf answers r, which waits for the server.
 func (s *session) tireOf(r *request) {
-	doubt := r.doubt || r.state == sent
-	harm := doubt && s.alters(r)
+	harm := r.mayBeDone() && s.alters(r)
 	if r.state == sent {
 		s.bury(r)
 	}

@@ -157,7 +157,7 @@ func (p *prober) moveHidden(from *node, name string, qid lib9p.Qid, to *node, as
 			return err
 		}
 	}
-	return p.renameTo(dir, name, at.sfid, todir, as)
+	return p.renameTo(&request{}, dir, name, at.sfid, todir, as)
 }
 
 // stay is the housekeeping of hidden files on a new connection, once what is open is back: those that were on
@@ -350,28 +350,28 @@ func (s *session) removeAt(ctx context.Context, srv *server, from uint32, names 
 	srv.call(ctx, &lib9p.Tremove{Fid: from})
 }
 
-// renameTo gives the file that old in dir leads to, and on which sfid stands, the name as in todir.
-func (p *prober) renameTo(dir uint32, old string, sfid, todir uint32, as string) error {
+// renameTo gives the file that old in dir leads to, and on which sfid stands, the name as in todir. r is what it asks for that with.
+func (p *prober) renameTo(r *request, dir uint32, old string, sfid, todir uint32, as string) error {
 	if p.s.d != lib9p.L {
 		if dir != todir {
 			return errNotFound
 		}
 		st := lib9p.NullStat()
 		st.Name = as
-		_, err := p.srv.call(p.srv.ctx, &lib9p.Twstat{Fid: sfid, Stat: st})
+		_, err := p.srv.ask(p.srv.ctx, r, &lib9p.Twstat{Fid: sfid, Stat: st})
 		return err
 	}
-	_, err := p.srv.call(p.srv.ctx, &lib9p.Trenameat{Olddirfid: dir, Oldname: old, Newdirfid: todir, Newname: as})
+	_, err := p.srv.ask(p.srv.ctx, r, &lib9p.Trenameat{Olddirfid: dir, Oldname: old, Newdirfid: todir, Newname: as})
 	if n := number(err); n == lib9p.EOPNOTSUPP || n == lib9p.ENOSYS {
-		_, err = p.srv.call(p.srv.ctx, &lib9p.Trename{Fid: sfid, Dfid: todir, Name: as})
+		_, err = p.srv.ask(p.srv.ctx, r, &lib9p.Trename{Fid: sfid, Dfid: todir, Name: as})
 	}
 	return err
 }
 
-// linkTo gives the file on which sfid stands the name as, too, in dir.
-func (p *prober) linkTo(dir, sfid uint32, as string) error {
+// linkTo gives the file on which sfid stands the name as, too, in dir. r is as renameTo's.
+func (p *prober) linkTo(r *request, dir, sfid uint32, as string) error {
 	if p.s.d == lib9p.L {
-		_, err := p.srv.call(p.srv.ctx, &lib9p.Tlink{Dfid: dir, Fid: sfid, Name: as})
+		_, err := p.srv.ask(p.srv.ctx, r, &lib9p.Tlink{Dfid: dir, Fid: sfid, Name: as})
 		return err
 	}
 	p.s.mu.Lock()
@@ -381,7 +381,7 @@ func (p *prober) linkTo(dir, sfid uint32, as string) error {
 		return err
 	}
 	p.sfids = append(p.sfids, to)
-	_, err := p.srv.call(p.srv.ctx, &lib9p.Tcreate{Fid: to, Name: as, Perm: lib9p.DMLINK | 0o666, Mode: plan9.OREAD, Extension: strconv.FormatUint(uint64(sfid), 10) + "\n"})
+	_, err := p.srv.ask(p.srv.ctx, r, &lib9p.Tcreate{Fid: to, Name: as, Perm: lib9p.DMLINK | 0o666, Mode: plan9.OREAD, Extension: strconv.FormatUint(uint64(sfid), 10) + "\n"})
 	return err
 }
 
