@@ -90,10 +90,10 @@ func TestHistories(t *testing.T) {
 		n = manyHistories
 	}
 	began := time.Now()
-	var played, failed int
+	var played, silly, failed int
 	t.Cleanup(func() {
-		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d failed, %.0f a second\n",
-			played, *slots, len(dialects), how, failed, float64(played)/time.Since(began).Seconds())
+		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d with Silly, %d failed, %.0f a second\n",
+			played, *slots, len(dialects), how, silly, failed, float64(played)/time.Since(began).Seconds())
 	})
 	for _, d := range dialects {
 		t.Run(d.d.String(), func(t *testing.T) {
@@ -102,6 +102,9 @@ func TestHistories(t *testing.T) {
 				h := History{Seed: *first + i, Dialect: d.d, Slots: *slots}
 				w := play(t, h)
 				played++
+				if w.silly {
+					silly++
+				}
 				if w.err == nil {
 					continue
 				}
