@@ -172,14 +172,27 @@ func (f *cfid) kept(since int) bool {
 
 // vanished reports whether o, which was refused with e, is what a client may not do to a file that it has removed.
 func (o *op) vanished(e *lib9p.Error) bool {
-	if !o.s.w.silly || e.Number() != lib9p.ENOENT || o.fid == nil || o.fid.via == nil || o.fid.via.by != o.s && !o.s.lost(o.fid.via) && o.fid.via.gone == 0 && !o.s.mayHaveReplaced(o.fid.via) {
+	if !o.s.w.silly || e.Number() != lib9p.ENOENT {
 		return false
 	}
 	switch o.typ {
 	case lib9p.TypeTremove, lib9p.TypeTrename, lib9p.TypeTwstat, lib9p.TypeTopen, lib9p.TypeTlopen:
-		return true
+		return o.s.mayBeHidden(o.fid)
 	}
-	return !o.fid.open // nobody keeps the file for such a fid
+	for _, f := range [...]*cfid{o.fid, o.fid2} { // the second is what is linked, and nobody keeps the file for a fid that is not open
+		if f != nil && !f.open && o.s.mayBeHidden(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayBeHidden reports whether the session may take f's file for hidden, or for gone since.
+func (s *session) mayBeHidden(f *cfid) bool {
+	if f == nil || f.via == nil {
+		return false
+	}
+	return f.via.by == s || f.via.gone != 0 || s.lost(f.via) || s.mayHaveReplaced(f.via)
 }
 
 // mayHaveReplaced reports whether the session has told its client that nobody knows whether a rename took e's place: it
