@@ -79,3 +79,42 @@ func (s *session) isDoubtful(n *node, moving map[*node]bool) bool {
 	}
 	return false
 }
+
+// A ghost is a name in a directory, of which this is the qid's path.
+type ghost struct {
+	dir  uint64
+	name string
+}
+
+func (p place) ghost() ghost { return ghost{p.dir.qid.Path, p.name} }
+
+// maxGhosts bounds the names that are remembered. With more of them nothing is believed any more.
+const maxGhosts = 1024
+
+// isHaunted reports whether an old connection may change a name still.
+func (s *session) isHaunted(at place) bool {
+	return s.ghosts[at.ghost()] || len(s.ghosts) > maxGhosts
+}
+
+// haunt takes in that r is as good as answered, and that an old connection may do it still.
+func (s *session) haunt(r *request) {
+	if !r.fenced() {
+		s.hauntNames(r)
+	}
+}
+
+// hauntNames takes in that the names that r is about may change at any time after.
+func (s *session) hauntNames(r *request) {
+	if !r.changesNames() {
+		return
+	}
+	for _, p := range s.places(r) {
+		if p.dir == nil || len(s.ghosts) > maxGhosts {
+			continue
+		}
+		if s.ghosts == nil {
+			s.ghosts = make(map[ghost]bool)
+		}
+		s.ghosts[p.ghost()] = true
+	}
+}

@@ -43,7 +43,7 @@ type session struct {
 	owed      []*node        // held: files that have to get their mode back
 	zombies   []*server      // dead connections that may execute something still, and are being drained
 	haunted   bool           // one was drained in vain
-	ghosts    map[ghost]bool // names that may change at any time for what was answered long ago, see sole.go
+	ghosts    map[ghost]bool // names that may change at any time for what was answered long ago, see doubt.go
 	blurred   uint64         // seq when a name was last changed in a directory that may have another node
 	hazards   []hazard       // what they may do to newer requests
 	hangs     int            // how many connections in a row fell silent; what takes long has to come to an end some time
