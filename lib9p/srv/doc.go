@@ -11,7 +11,8 @@
 // Each connection has one goroutine that reads. It takes a request apart, finds
 // the fids that it names and holds them, so that a later clunk cannot take them
 // away, and gives it to a worker. Workers run at the same time; there are so
-// many of them at most, and what comes in beyond that waits in line. A Tflush
+// many of them at most, and what comes in beyond that waits in line. What needs
+// an open fid waits for an open of it that came before. A Tflush
 // is never in line: it is answered by the reader, or by the worker whose request
 // it names when that is done. Whoever has a reply puts it into the outgoing
 // list; the first to do so writes the list out, and writes again what has come

@@ -21,6 +21,8 @@ type fid struct {
 	refs  int  // of the table and of requests; guarded by s.mu
 	loose bool // not in the table; guarded by s.mu
 
+	opens chan struct{} // closed when the last open that has come is done; guarded by s.mu
+
 	mu     sync.Mutex
 	state  openState
 	h      Handle // while state is opened; nil then for what was made and cannot be opened
@@ -81,6 +83,15 @@ func (s *session) pin(r *request, f lib9p.Frame) {
 	}
 	if second != 0 {
 		r.fid2 = s.hold(f.U32(second))
+	}
+	if r.fid == nil {
+		return
+	}
+	r.after = r.fid.opens
+	switch r.msg.(type) {
+	case *lib9p.Topen, *lib9p.Tlopen:
+		r.opens = make(chan struct{})
+		r.fid.opens = r.opens
 	}
 }
 
@@ -222,6 +233,22 @@ func (f *fid) close() error {
 
 // qid is the qid of the file that the fid stands on.
 func (f *fid) qid() lib9p.Qid { return f.place.file.Qid() }
+
+// opened returns the handle of r's fid and how it may be used. What has come behind an open waits for that.
+func (r *request) opened() (Handle, uint32, error) {
+	if r.after != nil {
+		select {
+		case <-r.after:
+		default:
+			select {
+			case <-r.after:
+			case <-r.Done():
+				return nil, 0, r.Err()
+			}
+		}
+	}
+	return r.fid.handle()
+}
 
 // handle returns the handle of an open fid and how it may be used.
 func (f *fid) handle() (Handle, uint32, error) {

@@ -40,7 +40,7 @@ func (r *request) read(m *lib9p.Tread) error {
 		r.setData(lib9p.TypeRread, n)
 		return nil
 	}
-	h, access, err := f.handle()
+	h, access, err := r.opened()
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (r *request) write(m *lib9p.Twrite) (lib9p.Msg, error) {
 		n, err := f.xattr.write(f, m.Data, m.Offset)
 		return &lib9p.Rwrite{Count: uint32(n)}, err
 	}
-	h, access, err := f.handle()
+	h, access, err := r.opened()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (r *request) write(m *lib9p.Twrite) (lib9p.Msg, error) {
 
 // readdir answers a Treaddir with the entries that fit.
 func (r *request) readdir(m *lib9p.Treaddir) error {
-	h, _, err := r.fid.handle()
+	h, _, err := r.opened()
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (r *request) readdir(m *lib9p.Treaddir) error {
 }
 
 func (r *request) fsync(m *lib9p.Tfsync) (lib9p.Msg, error) {
-	h, _, err := r.fid.handle()
+	h, _, err := r.opened()
 	if err != nil {
 		return nil, err
 	}

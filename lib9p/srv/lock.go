@@ -84,7 +84,7 @@ func (r *request) lock(m *lib9p.Tlock) (lib9p.Msg, error) {
 	if m.Flags&^lib9p.LockBlock != 0 {
 		return nil, lib9p.EINVAL // nothing is reclaimed: a lock ends with its connection
 	}
-	h, _, err := r.fid.handle()
+	h, _, err := r.opened()
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (r *request) getlock(m *lib9p.Tgetlock) (lib9p.Msg, error) {
 	if m.LockType == lib9p.LockUnlock {
 		return nil, lib9p.EINVAL
 	}
-	h, _, err := r.fid.handle()
+	h, _, err := r.opened()
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,9 @@ type request struct {
 	// The fids that the message names, held from its arrival on; nil where there is no such fid.
 	// Of a Twalk's newfid and a Tattach's fid, which are to be made, there is none.
 	fid, fid2 *fid
-	owned     bool // fid is out of the table: the message is a Tclunk or Tremove
+	owned     bool            // fid is out of the table: the message is a Tclunk or Tremove
+	after     <-chan struct{} // closed when the open of fid is done that came before
+	opens     chan struct{}   // closed when this open is done
 
 	// Guarded by s.mu.
 	waiting    bool // in s.queue
@@ -178,6 +180,9 @@ func (s *session) finish(r *request, b *buffer) *request {
 func (s *session) settle(r *request) {
 	if s.reqs[r.tag] == r {
 		delete(s.reqs, r.tag)
+	}
+	if r.opens != nil {
+		close(r.opens)
 	}
 	for _, f := range r.flushers {
 		b := newBuffer(lib9p.HeaderSize)

@@ -179,6 +179,37 @@ func TestFlush(t *testing.T) {
 	p.recv(4)
 }
 
+// What comes directly behind an open finds the fid open, or learns that it is not, and is answered after the open.
+func TestBehindOpen(t *testing.T) {
+	p := talk(t, memfs.New(memfs.Options{}), lib9p.L)
+	p.call(&lib9p.Tattach{Fid: 0, Afid: lib9p.NoFid, Nuname: lib9p.NoUid})
+	p.call(&lib9p.Twalk{Fid: 0, Newfid: 1})
+	p.call(&lib9p.Tlcreate{Fid: 1, Name: "file", Flags: lib9p.LRDWR, Mode: 0o644})
+	both := func(flags uint32) (open, read lib9p.Msg) {
+		p.call(&lib9p.Twalk{Fid: 0, Newfid: 2, Wname: []string{"file"}})
+		var b []byte
+		for tag, m := range []lib9p.Msg{&lib9p.Tlopen{Fid: 2, Flags: flags}, &lib9p.Tread{Fid: 2, Count: 10}} {
+			f, err := lib9p.Pack(p.d, uint16(tag), m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b = append(b, f...)
+		}
+		p.write(b)
+		open, read = p.recv(0), p.recv(1)
+		p.call(&lib9p.Tclunk{Fid: 2})
+		return open, read
+	}
+	for range 200 {
+		if _, read := both(lib9p.LRDONLY); lib9p.ErrorOf(read) != nil {
+			t.Fatalf("got %v behind an open", read)
+		}
+	}
+	if open, read := both(3); lib9p.ErrorOf(open) == nil || lib9p.ErrorOf(read) == nil {
+		t.Errorf("got %v and %v", open, read)
+	}
+}
+
 // A tag that is in use can be used for nothing else.
 func TestDuplicateTag(t *testing.T) {
 	for _, second := range []lib9p.Msg{&lib9p.Tclunk{Fid: 0}, &lib9p.Tflush{Oldtag: 3}} {

@@ -27,7 +27,7 @@ func (r *request) wstat(m *lib9p.Twstat) (lib9p.Msg, error) {
 }
 
 func (r *request) sync() error {
-	h, _, err := r.fid.handle()
+	h, _, err := r.opened()
 	if err != nil {
 		return nil // nothing has been written through it
 	}
