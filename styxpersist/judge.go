@@ -15,6 +15,7 @@ func (s *session) lose(srv *server) {
 	s.mu.Lock()
 	s.srv, s.fidsFollow = nil, false
 	srv.dead = true
+	s.wary = s.wary || srv.diedAhead()
 	if s.hangs++; srv.cause != errHung {
 		s.hangs = 0
 	}
@@ -85,7 +86,7 @@ func (s *session) judge(srv *server, r *request) {
 			s.endanger(srv, r)
 		}
 	}
-	r.srv, r.refused = nil, nil
+	r.srv, r.refused, r.ahead = nil, nil, nil
 	if r.state != done && r.typ == lib9p.TypeTwrite && s.judgePieces(r) {
 		return
 	}

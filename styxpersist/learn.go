@@ -22,6 +22,10 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	}
 	f.SetTag(r.ctag)
 	if refused {
+		if r.ahead != nil {
+			s.sendAfter(r)
+			return nil, nil
+		}
 		if s.lookAgain(r, f) {
 			return nil, nil
 		}

@@ -70,6 +70,10 @@ func (p *play) macro(verb, rest string) {
 		p.server.hear(fmt.Sprintf("Twalk fid $root newfid $f%s %s => %s", w[0], names(w[1]), rwalk(w[2])))
 	case "back-open": // fid mode qid
 		p.server.hear(p.topen("$f"+w[0], w[1]) + " => " + p.ropen(w[2]))
+	case "opening": // fid mode: as back-open, with the tag $o, and is not answered yet
+		p.server.hear(strings.Replace(p.topen("$f"+w[0], w[1]), " ", " tag $o ", 1))
+	case "opened": // qid
+		p.server.say(strings.Replace(p.ropen(w[0]), " ", " tag $o ", 1))
 	case "probe": // dir path qids name qid|ERROR name: the session looks whether name is in a directory
 		p.server.hear(fmt.Sprintf("Twalk fid $root newfid $%s %s => %s", w[0], names(w[1]), rwalk(w[2])))
 		answer := strings.Join(w[4:], " ")

@@ -190,6 +190,7 @@ func (s *session) take(srv *server, f lib9p.Frame) (lib9p.Frame, error) {
 			s.exhume(r)
 		}
 		srv.freeTag(r)
+		r.state, r.early = done, r.open != nil && r.open.state == sent
 		if r.discards {
 			srv.freeSfid(r.frame.U32(lib9p.OffFid))
 		}

@@ -68,6 +68,10 @@ func (s *session) release() {
 			out.run = append(out.run, s.wire(srv, r)...)
 			s.patch(out.run[at:], r)
 			out.ends = append(out.ends, burstEnd{r, r.seq, len(out.run)})
+			if r.ahead != nil { // in vain
+				r.ahead = nil
+				s.leave(r.fid, r)
+			}
 		}
 	}
 	for len(srv.discards) > 0 && srv.own < maxOwn/2 { // the answers kick
@@ -114,6 +118,8 @@ func (s *session) detour(srv *server, r *request) func() {
 		return func() { s.help(srv, r) }
 	case s.tooLong(srv, r):
 		return func() { s.refuseTooLong(r) }
+	case r.state == queued && r.ahead != nil && !s.inVain(r.ahead):
+		return func() { s.overtake(srv, r) }
 	}
 	return nil
 }
@@ -130,6 +136,7 @@ func (r *request) behind() bool {
 
 // putBack has r, which was about to be sent, wait again in its place.
 func (s *session) putBack(r *request) {
+	r.ahead = nil
 	for i, f := range [...]*fid{r.fid, r.fid2} {
 		if f == nil || i > 0 && f == r.fid {
 			continue

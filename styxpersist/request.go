@@ -53,6 +53,10 @@ type request struct {
 	waste      []uint32 // buried: sfids that nobody wants when it is answered
 	cancels    *request // Tflush: what is buried of the request that it cancels
 	discards   bool     // own, and clunks an sfid that nobody wants
+	then       func()   // own: what is to be done when it is on its way, with the mutex held
+	ahead      *request // the session's own that was sent for it before its fid was open, see ahead.go
+	open       *request // own, and sent ahead: the open
+	early      bool     // and answered before that
 	small      [64]byte // frame's bytes where they fit
 }
 
@@ -316,7 +320,7 @@ func (s *session) advanceAll() {
 func (s *session) pop(f *fid, r *request) {
 	f.waiting = f.waiting[1:]
 	f.unsent++
-	if r.changesFid() || !r.fits(s.srv) {
+	if r.changesFid() || !r.fits(s.srv) || r.ahead != nil {
 		f.barrier = r
 	}
 }

@@ -97,6 +97,7 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 			f.unit = smaller(w.iounit, f.iounit)
 			locked := len(f.locks) > 0
 			if !locked {
+				s.wentAhead(w.ahead)
 				s.arrived(srv, f, sfid)
 			}
 			s.mu.Unlock()
@@ -151,6 +152,7 @@ const exclGrace = 10 * time.Second
 
 // A wayTo is what is needed to bring a fid back, as it was at one moment.
 type wayTo struct {
+	fid    *fid
 	node   *node
 	root   *root
 	names  []string
@@ -163,13 +165,14 @@ type wayTo struct {
 	xattr  string
 	size   uint64
 	attr   *attrWrite
-	iounit uint32 // what the server told when it was opened again
+	iounit uint32   // what the server told when it was opened again
+	ahead  *request // what was sent behind that
 }
 
 func (s *session) wayTo(f *fid) wayTo {
 	names, ok := f.node.path()
 	return wayTo{
-		node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
+		fid: f, node: f.node, root: f.node.root, names: names, gone: !ok, qid: f.node.qid,
 		role: f.role, open: f.open, owner: f.created || f.eased, flags: f.flags, xattr: f.xattr, size: f.xattrSize, attr: f.attr.snapshot(),
 	}
 }
@@ -210,9 +213,14 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 	return sfid, nil
 }
 
-// reopen opens sfid as w was open.
+// reopen opens sfid as w was open, and sends behind that what may go ahead.
 func (s *session) reopen(srv *server, sfid uint32, w *wayTo) error {
-	o, err := s.open(srv, sfid, w.flags)
+	open := &request{}
+	open.then = func() { w.ahead = s.sendAhead(w.fid, sfid, open) }
+	o, err := s.openBy(srv, open, sfid, w.flags)
+	if err != nil {
+		w.ahead = nil
+	}
 	if w.owner && forbids(err) || s.owes(w.node) {
 		o, err = s.reopenAsOwner(srv, sfid, w, o, err)
 	}
@@ -234,15 +242,20 @@ type opened struct {
 
 // open opens sfid with a mode of Topen or flags of Tlopen.
 func (s *session) open(srv *server, sfid, flags uint32) (opened, error) {
+	return s.openBy(srv, &request{}, sfid, flags)
+}
+
+// openBy is open with the request r.
+func (s *session) openBy(srv *server, r *request, sfid, flags uint32) (opened, error) {
 	if s.d == lib9p.L {
-		m, err := srv.call(srv.ctx, &lib9p.Tlopen{Fid: sfid, Flags: flags})
+		m, err := srv.ask(srv.ctx, r, &lib9p.Tlopen{Fid: sfid, Flags: flags})
 		if err != nil {
 			return opened{}, err
 		}
 		o := m.(*lib9p.Rlopen)
 		return opened{o.Qid, o.Iounit}, nil
 	}
-	m, err := srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)})
+	m, err := srv.ask(srv.ctx, r, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)})
 	if forbids(err) && flags&3 == plan9.OEXEC { // to execute was allowed once; what is wanted of it now is to be read
 		m, err = srv.call(srv.ctx, &lib9p.Topen{Fid: sfid, Mode: uint8(flags)&^3 | plan9.OREAD})
 	}

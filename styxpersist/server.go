@@ -46,6 +46,7 @@ type server struct {
 	helpers   map[helperKey]*helper
 	eased     map[fileKey]bool // files that may have another mode than their own, or had
 	swept     bool             // helpers are not kept any more
+	ahead     uint64           // bytes asked for ahead, see ahead.go
 
 	pulse
 	backlog []burst       // what came behind that which is stuck; mutex
@@ -155,6 +156,12 @@ func (srv *server) freeTag(r *request) {
 	}
 }
 
+// handOver gives the tag of own, which is the session's and has no answer, to r, which is the client's.
+func (srv *server) handOver(own, r *request) {
+	srv.tags[own.stag], r.stag = r, own.stag
+	srv.own--
+}
+
 func (srv *server) newSfid() uint32 {
 	if srv.freeSfids.len() > sfidsAtRest {
 		return srv.freeSfids.take()
@@ -259,6 +266,9 @@ func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg,
 	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), queued, srv
 	d, err := srv.s.d, srv.post(r, m)
 	nth := srv.window.asked
+	if err == nil && r.then != nil {
+		r.then()
+	}
 	srv.s.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -60,6 +60,7 @@ type session struct {
 	sweeping map[place]bool  // hidden names left behind that are being removed
 	litter   []place         // held: the session's own that nothing depends on, see litter.go
 
+	wary  bool // no read goes ahead any more, see ahead.go
 	tired bool // with Config.Soft: the server is away for so long that nobody waits for it
 
 	fidsFollow bool // the server's fids stay with their files when these are renamed, as far as is known

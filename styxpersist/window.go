@@ -1,7 +1,7 @@
 package styxpersist
 
 // What the session does of its own accord on a connection it does beside each other: each fid that comes back and each
-// request that is looked into has one request under way, and goes on when that has its answer.
+// request that is looked into has one request under way, but for a read that goes ahead, and goes on when that has its answer.
 
 // A window says how many may be at it at a time. It begins small and grows with each answer. When the server lacks
 // something for the moment, such as descriptors, it is halved, and grows with each round from then on.
