@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 
 // A recovery is how long it takes until a client of styxpersist goes on when its server, u9fs, was killed and is back.
 // The line to the server has a round trip of its own. The client has files open, and reads one of them while
-// the server is away; it has other fids, which it does not use.
+// the server is away; it has other fids, which it does not use. It has asked what kind of files they are, as Linux does.
 
 const trip = 10 * time.Millisecond // a round trip of the line
 
@@ -39,7 +40,9 @@ type scene struct {
 	in     *lib9p.Reader
 	events chan styxpersist.Event
 
+	line       atomic.Pointer[line]
 	trip       []float64 // seconds that a read takes when all is quiet
+	turns      []float64 // messages that waited for one another, up to the first answer
 	first, all []float64 // seconds from the connection to the first answer, and until everything is back
 }
 
@@ -88,9 +91,10 @@ func recoveries(out io.Writer, rounds, files, cached int) error {
 	}
 	fmt.Fprintf(out, "recovery of open files of u9fs, on a line with a round trip of %v, medians of %d rounds\n\n", trip, rounds)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\ta round trip\tfirst request\tround trips\teverything\t\n")
+	fmt.Fprintf(t, "\ta round trip\tmessages\tfirst request\tround trips\teverything\t\n")
 	for _, s := range scenes {
-		fmt.Fprintf(t, "%s\t%.1f ms\t%.1f ms\t%.1f\t%.2f s\t\n", s.name, 1000*median(s.trip), 1000*median(s.first), median(s.first)/median(s.trip), median(s.all))
+		fmt.Fprintf(t, "%s\t%.1f ms\t%.0f\t%.1f ms\t%.1f\t%.2f s\t\n",
+			s.name, 1000*median(s.trip), median(s.turns), 1000*median(s.first), median(s.first)/median(s.trip), median(s.all))
 	}
 	return t.Flush()
 }
@@ -115,7 +119,7 @@ func (s *scene) begin(ctx context.Context, export string) error {
 	go styxpersist.Serve(ctx, near, cfg)
 	requests := []lib9p.Msg{&lib9p.Tversion{Msize: 64 << 10, Version: "9P2000.L"}}
 	err = s.each(lib9p.NoTag, requests)
-	for _, r := range [][]lib9p.Msg{{&lib9p.Tattach{Fid: 0, Afid: lib9p.NoFid, Uname: "root"}}, s.walks(1, s.files), s.opens(), s.walks(s.files+1, s.cached)} {
+	for _, r := range [][]lib9p.Msg{{&lib9p.Tattach{Fid: 0, Afid: lib9p.NoFid, Uname: "root"}}, s.walks(1, s.files), s.looks(), s.opens(), s.walks(s.files+1, s.cached)} {
 		if err == nil {
 			err = s.each(0, r)
 		}
@@ -129,6 +133,13 @@ func (s *scene) begin(ctx context.Context, export string) error {
 func (s *scene) walks(from, n int) (l []lib9p.Msg) {
 	for i := range n {
 		l = append(l, &lib9p.Twalk{Fid: 0, Newfid: uint32(from + i), Wname: []string{fmt.Sprint((from + i) % s.files)}})
+	}
+	return l
+}
+
+func (s *scene) looks() (l []lib9p.Msg) {
+	for i := range s.files {
+		l = append(l, &lib9p.Tgetattr{Fid: uint32(1 + i), Mask: lib9p.GetBasic})
 	}
 	return l
 }
@@ -196,8 +207,10 @@ func (s *scene) dial() (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	go late(conn, far)
-	go late(far, conn)
+	way := new(line)
+	s.line.Store(way)
+	go late(conn, far, &way.said, &way.asked, 1)
+	go late(far, conn, &way.asked, &way.said, 0)
 	s.came = time.Now()
 	return near, nil
 }
@@ -221,37 +234,45 @@ func pair() (a, b net.Conn, err error) {
 	return a, b, err
 }
 
-// late passes on what from says, half a round trip later, and then closes both.
-func late(to, from net.Conn) {
+// A line counts how many messages have gone over it one after the other, each when there was an answer to the one before.
+type line struct {
+	asked, said atomic.Int64 // what has come to the server, and what answers to the session
+}
+
+// late passes on what from says, half a round trip later, and then closes both. It is nth messages more than
+// what has come to the other end before, and is counted where it comes.
+func late(to, from net.Conn, before, count *atomic.Int64, nth int64) {
 	type piece struct {
-		b  []byte
-		at time.Time
+		b   []byte
+		at  time.Time
+		nth int64
 	}
-	line := make(chan piece, 1<<16)
+	way := make(chan piece, 1<<16)
 	var all sync.WaitGroup
 	all.Go(func() {
-		for p := range line {
+		for p := range way {
 			time.Sleep(time.Until(p.at))
+			count.Store(p.nth)
 			if _, err := to.Write(p.b); err != nil {
 				break
 			}
 		}
 		to.Close()
 		from.Close()
-		for range line {
+		for range way {
 		}
 	})
 	for {
 		b := make([]byte, 32<<10)
 		n, err := from.Read(b)
 		if n > 0 {
-			line <- piece{b[:n], time.Now().Add(trip / 2)}
+			way <- piece{b[:n], time.Now().Add(trip / 2), before.Load() + nth}
 		}
 		if err != nil {
 			break
 		}
 	}
-	close(line)
+	close(way)
 	all.Wait()
 }
 
@@ -280,6 +301,7 @@ func (s *scene) round(export string) error {
 		return err
 	}
 	s.first = append(s.first, time.Since(s.came).Seconds())
+	s.turns = append(s.turns, float64(s.line.Load().said.Load()))
 	if f.Type() != lib9p.TypeRread {
 		return fmt.Errorf("the read is answered with %s", lib9p.TypeName(f.Type()))
 	}
