@@ -4,6 +4,7 @@ import (
 	"9fans.net/go/plan9"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A fid that comes back has its file walked to, and proved to be the same, before it is opened. But the read that the client waits
@@ -77,6 +78,9 @@ func (s *session) inVain(a *request) bool {
 	select {
 	case a.frame = <-a.own:
 	default:
+	}
+	if mutate.Has(mutate.Early) {
+		return false
 	}
 	return a.early || a.frame != nil && a.frame.Type() == s.errorType()
 }

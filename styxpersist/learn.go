@@ -22,7 +22,7 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 	}
 	f.SetTag(r.ctag)
 	if refused {
-		if r.ahead != nil {
+		if r.ahead != nil && !mutate.Has(mutate.Early) {
 			s.sendAfter(r)
 			return nil, nil
 		}

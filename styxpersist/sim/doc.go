@@ -11,7 +11,7 @@
 // in the same order each time, and so a seed does the same to the last message.
 //
 // The server has quirks, as those have that there are: it lacks descriptors, insists on new files, knows no Tunlinkat,
-// counts a file's mode also for its owner, comes back with a smaller msize and iounit or with other qids, speaks nonsense. Somebody
+// counts a file's mode also for its owner, comes back with a smaller msize and iounit or with other qids, reads from what is not open, speaks nonsense. Somebody
 // else may change the tree behind its clients' backs; where nobody does, styxpersist is told so now and then.
 // In some histories it keeps what is removed while it is open, under hidden names.
 //

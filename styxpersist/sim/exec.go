@@ -133,6 +133,9 @@ func (c *sconn) doAny(r *sreq, f *sfid) (lib9p.Msg, bool) {
 			to := min(from+uint64(m.Count), uint64(len(f.value)))
 			return &lib9p.Rread{Data: f.value[from:to]}, false
 		}
+		if r.early && w.hasty {
+			return &lib9p.Rread{}, false
+		}
 		if !f.open || f.flags&3 == 1 {
 			return c.refuse(lib9p.EBADF)
 		}

@@ -120,6 +120,9 @@ func (w *world) changed(n *inode, o *op) {
 // executed takes in what the server has done.
 func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) {
 	w.timeless(reply)
+	if r.early {
+		return
+	}
 	x := exec{at: w.now, reply: reply, eff: eff, c: c}
 	if s != nil {
 		x.node, x.via = s.node, s.via

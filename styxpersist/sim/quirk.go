@@ -24,6 +24,7 @@ type quirks struct {
 	renumbers    bool // when it starts it gives its files other qids
 	haunted      bool // connections mostly fall silent, and what they were sent is done when there is another
 	visited      bool // somebody else changes the tree
+	hasty        bool // it reads from files that have not been opened, and finds nothing in them
 }
 
 func drawQuirks(r *rand.Rand) quirks {

@@ -72,6 +72,7 @@ type sreq struct {
 	hideFor *op    // for which it gives a file a hidden name
 	from    *inode // its fid's file when it was executed
 	sorted  bool
+	early   bool // styxpersist's own, a read of what is not open yet: its answer is worth nothing
 }
 
 // arrive takes in what came on c.
@@ -135,6 +136,9 @@ func (c *sconn) request(f lib9p.Frame) {
 	}
 	c.known(r)
 	w.recognise(c, r)
+	if c.isAhead(r) {
+		w.ahead++
+	}
 	c.pending = append(c.pending, r)
 }
 
@@ -167,6 +171,16 @@ func (c *sconn) known(r *sreq) {
 			c.w.fail("styxpersist sent %s on fid %d before it knew that the server has it", lib9p.TypeName(r.frame.Type()), num)
 		}
 	}
+}
+
+// isAhead reports whether r is a read of styxpersist's own from a file that is not open.
+func (c *sconn) isAhead(r *sreq) bool {
+	m, ok := r.msg.(*lib9p.Tread)
+	if !ok || r.op != nil {
+		return false
+	}
+	f := c.fids[m.Fid]
+	return f != nil && !f.open && !f.xattrRead
 }
 
 // order puts what is pending in an order that does not depend on how styxpersist's goroutines
@@ -231,6 +245,9 @@ func (c *sconn) execute(i int) {
 	if hides {
 		c.w.covers(c, r, h)
 		removers = c.sess.removers(h)
+	}
+	if r.early = c.isAhead(r); r.early {
+		c.w.early++
 	}
 	reply, eff, s := c.do(r)
 	if hides {

@@ -90,10 +90,10 @@ func TestHistories(t *testing.T) {
 		n = manyHistories
 	}
 	began := time.Now()
-	var played, silly, failed int
+	var played, silly, failed, ahead, early int
 	t.Cleanup(func() {
-		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d with Silly, %d failed, %.0f a second\n",
-			played, *slots, len(dialects), how, silly, failed, float64(played)/time.Since(began).Seconds())
+		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d with Silly, %d failed, %.0f a second; %d reads went ahead, %d too early\n",
+			played, *slots, len(dialects), how, silly, failed, float64(played)/time.Since(began).Seconds(), ahead, early)
 	})
 	for _, d := range dialects {
 		t.Run(d.d.String(), func(t *testing.T) {
@@ -102,6 +102,7 @@ func TestHistories(t *testing.T) {
 				h := History{Seed: *first + i, Dialect: d.d, Slots: *slots}
 				w := play(t, h)
 				played++
+				ahead, early = ahead+w.ahead, early+w.early
 				if w.silly {
 					silly++
 				}

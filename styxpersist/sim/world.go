@@ -47,6 +47,8 @@ type world struct {
 	luck     *rand.Rand // what happens to a request when it is executed
 	pair     bool       // two clients
 	silly    bool       // with Config.Silly
+	ahead    int        // reads that came before their fid was open
+	early    int        // and were executed before
 	sole     bool       // styxpersist is told that nobody else makes names
 	stranger *session   // whose the changes of somebody else are
 }
@@ -85,6 +87,7 @@ func (h History) run(wait func()) *world {
 	w.quirks = drawQuirks(r)
 	w.luck, w.stranger = w.random(1<<20+2), &session{w: w, num: 9}
 	w.tears = w.random(1<<21).IntN(2) == 0
+	w.hasty = w.random(1<<23).IntN(3) == 0
 	w.silly = w.random(1<<20+3).IntN(4) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512

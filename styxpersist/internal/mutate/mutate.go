@@ -30,6 +30,7 @@ const (
 	OwnDeaths // nonsense as an answer to the session itself is taken for a refusal
 	Claim     // with Config.Sole what is there has been made by the request in doubt, also where it may have been there before
 	Bare      // with Config.Silly a file that is removed while it is open is removed
+	Early     // what was said to a read that went ahead counts also if the file was not open then
 	last
 )
 
@@ -43,6 +44,6 @@ func All() []Defect {
 }
 
 var names = [...]string{"None", "Truncate", "CreateDir", "Resend", "NoProbe", "StaleClunk", "FlushSelf", "RenameOne", "OpenOnly", "NoTimeout", "DirOffset", "Append", "ReplyTwice",
-	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths", "Claim", "Bare"}
+	"NoFence", "NoRelock", "PieceSum", "KeepMode", "OwnDeaths", "Claim", "Bare", "Early"}
 
 func (d Defect) String() string { return names[d] }
