@@ -52,7 +52,7 @@ func deathOf(f *fid, err error) *lib9p.Error {
 		return errIO
 	case f.role == roleXattrW:
 		return errXattrLost
-	case lostTree && number(err) != 0 && f.node.root.authed:
+	case lostTree && number(err) != 0 && f.node.root.authed, lostTree && isAuthError(err):
 		return errAuthFailed
 	case err == errTooLong:
 		return errTooLong

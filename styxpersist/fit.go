@@ -69,6 +69,8 @@ func (r *request) fits(srv *server) bool {
 		return !r.inPieces(srv)
 	case lib9p.TypeTread, lib9p.TypeTreaddir:
 		return !r.wantsHelp(srv)
+	case lib9p.TypeTattach:
+		return !r.provenHere(srv.s) && !r.tooLong(srv)
 	}
 	return !r.tooLong(srv) && !r.hardLink
 }

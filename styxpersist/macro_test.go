@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -34,6 +35,22 @@ func (p *play) macro(verb, rest string) {
 		}
 		p.roots = append(p.roots, qids(w[2])[0])
 		p.rpc(fmt.Sprintf("Tattach fid %s afid 4294967295 uname glenda aname %s%s => Rattach qid %s", w[0], w[1], nuname, qids(w[2])[0]))
+	case "attaches": // tag fid uname nuname: the client asks to
+		line := fmt.Sprintf(`Tattach tag %s fid %s afid 4294967295 uname %s aname ""`, w[0], w[1], w[2])
+		if p.d != lib9p.P2000 {
+			line += " nuname " + w[3]
+		}
+		p.client.say(line)
+	case "proves": // afid user: the session says who it is, and the server believes it
+		p.server.hear(fmt.Sprintf("Tauth afid $%s uname %s ... => Rauth aqid (9 0 A)", w[0], w[1]))
+		p.server.hear(fmt.Sprintf("Twrite fid $%s offset 0 count 5 data hello => Rwrite count 5", w[0]))
+		p.server.hear(fmt.Sprintf("Tread fid $%s offset 5 count 100 => Rread count 2 data ok", w[0]))
+	case "refuses": // error d: the server refuses proofs, for as long as the session asks within d
+		d, err := time.ParseDuration(w[1])
+		if err != nil {
+			p.fatalf("%v", err)
+		}
+		p.refuses(d, w[0])
 	case "walk": // fid path qids: from fid 0
 		p.rpc(fmt.Sprintf("Twalk fid 0 newfid %s %s => %s", w[0], names(w[1]), rwalk(w[2])))
 	case "clone": // fid newfid

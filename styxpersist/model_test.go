@@ -231,7 +231,7 @@ func (p *play) harmful(w *peer, m lib9p.Msg) string {
 		if m.Stat != st {
 			return "a change"
 		}
-	case *lib9p.Twrite: // only an attribute, which is no file's yet
+	case *lib9p.Twrite: // only an attribute, which is no file's yet, or a proof
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if !w.attrs[m.Fid] {

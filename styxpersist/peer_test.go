@@ -24,7 +24,7 @@ type peer struct {
 	flushed map[uint16]bool             // client: tags that Rflush has freed and nothing has used since
 	cancels map[*lib9p.Tflush]lib9p.Msg // client: the request that had the old tag when the flush was sent
 	fids    map[uint32]bool             // server: what it has made
-	attrs   map[uint32]bool             // server: fids that write an attribute
+	attrs   map[uint32]bool             // server: fids that write an attribute, or a proof
 	fault   string                      // what the other side did wrong, unasked
 	stuck   bool                        // server: it answers nothing by itself, and does not see the end
 }
@@ -259,6 +259,8 @@ func (w *peer) note(tag uint16, m lib9p.Msg) {
 	case *lib9p.Tclunk, *lib9p.Tremove:
 		delete(w.fids, uses[0])
 		delete(w.attrs, uses[0])
+	case *lib9p.Tauth:
+		w.attrs[t.Afid] = !failed
 	case *lib9p.Txattrcreate:
 		w.attrs[t.Fid] = !failed
 	case *lib9p.Twalk:

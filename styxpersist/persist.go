@@ -17,6 +17,16 @@ type Config struct {
 	// The connection is the session's to close. See [Dialer].
 	Redial chan<- chan<- io.ReadWriteCloser
 
+	// Auth proves to the server who a user is, on the authentication file that t has made: t has the user and the tree of
+	// the attach that follows, as the client has them. Read and Write are a Tread and Twrites, at one offset that both
+	// move; Read returns what one message has, and io.EOF at the end; one of each may go on at the same time. Their
+	// errors wrap the [lib9p.Error] of a server that refuses, and should be wrapped in what Auth returns: then the proof
+	// was refused; else it could not be given, and will be tried again. [errors.ErrUnsupported] is that there is none for
+	// this user, who is then attached without.
+	// Auth must return when ctx ends, at the latest a minute after it was called; what it reads or writes after that fails.
+	// It may be called for several users at once. Nil: the client authenticates itself, or nobody does.
+	Auth func(ctx context.Context, afid io.ReadWriter, t *lib9p.Tauth) error
+
 	// Silly keeps a file that is removed, or replaced by a rename, while fids are open on it, under a hidden name until
 	// the last of them is clunked: without a name nobody finds it when the server has died.
 	Silly bool

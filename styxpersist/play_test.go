@@ -52,6 +52,8 @@ type play struct {
 
 	slept atomic.Int64 // how far the wall clock runs ahead, in nanoseconds
 
+	auth []string // what Config.Auth does; mu
+
 	roots []string // qids of the trees attached to, in order
 	tag   int      // the last ctag of rpc
 }
@@ -279,6 +281,8 @@ func (p *play) do(verb, rest string) {
 		p.blocked()
 	case "idle":
 		p.idle()
+	case "auth": // Config.Auth, from now on
+		p.setAuth(words(spell(rest)))
 	case "silly": // Config.Silly
 		p.link.cfg.Silly = true
 	case "sole": // Config.Sole

@@ -114,6 +114,8 @@ func (s *session) detour(srv *server, r *request) func() {
 		return func() { s.putBack(r) }
 	case r.state == queued && s.isRemoved(r): // since it was noted
 		return func() { s.refuse(r, errNotFound) }
+	case r.state == queued && r.provenHere(s):
+		return func() { s.attachFor(srv, r) }
 	case r.wantsHelp(srv) || s.hides(r) || s.strays(r):
 		return func() { s.help(srv, r) }
 	case s.tooLong(srv, r):

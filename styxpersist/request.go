@@ -42,6 +42,7 @@ type request struct {
 	flushing     bool // a Tflush of it is at the server: no other piece goes
 
 	refused    *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
+	quit       func()       // ends what the session does for it, see auth.go; nil where that is nothing
 	hide       *hiding      // what has to be done before it, see silly.go
 	oldSeq     uint64       // Tflush: the request that it cancels, which may have its answer since
 	flushes    []*request   // Tflushes that wait for the end of its probe
@@ -190,6 +191,9 @@ func (s *session) finish(r *request) {
 	}
 	if r.hide != nil {
 		s.endHiding(r)
+	}
+	if r.quit != nil {
+		r.quit()
 	}
 	if r.writes != nil {
 		r.writes.writing--

@@ -14,7 +14,7 @@ import (
 // open files, and what requests wait for. The rest comes when it is used, or in the background.
 func (s *session) resume(srv *server) {
 	s.mu.Lock()
-	roots := append([]*root(nil), s.roots...)
+	roots := s.inAuthOrder(append([]*root(nil), s.roots...))
 	s.mu.Unlock()
 	for _, r := range roots { // in the original order: some servers let the later ones in for the first's sake
 		s.settled(srv, r)

@@ -2,6 +2,7 @@ package styxpersist
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -97,9 +98,13 @@ func (s *session) rootWay(srv *server, r *root) *rootWay {
 // attachUntil attaches r, again and again while what stands against it may pass.
 func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 	pauses := backoff{least: 100 * time.Millisecond, most: 5 * time.Second, rand: spread(uint64(len(r.aname)))}
-	for slow := false; sleep(srv.ctx, pauses.pause()) == nil; {
+	began := time.Now()
+	if s.link.cfg.Auth != nil {
+		s.after(authSlow, func() { s.takesTime(srv, w) })
+	}
+	for said := false; sleep(srv.ctx, pauses.pause()) == nil; {
 		err := s.attach(srv, r, w)
-		if !passing(err) && !isBusy(err) {
+		if !passing(err) && !isBusy(err) && !authAgain(err, began) {
 			s.mu.Lock()
 			w.err = err
 			close(w.ready)
@@ -110,14 +115,22 @@ func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 			}
 			return
 		}
-		if !slow {
-			slow = true
-			s.mu.Lock()
-			close(w.slow)
-			s.fill(srv)
-			s.mu.Unlock()
+		s.mu.Lock()
+		s.takesTime(srv, w)
+		s.mu.Unlock()
+		level := slog.LevelDebug
+		if isAuthError(err) && !said {
+			said, level = true, slog.LevelWarn
 		}
-		s.log.Debug("cannot attach again yet", "aname", r.aname, "uname", r.uname, "err", err)
+		s.log.Log(srv.ctx, level, "cannot attach again yet", "aname", r.aname, "uname", r.uname, "err", err)
+	}
+}
+
+// takesTime takes in that it is not known when w is ready. The mutex is held.
+func (s *session) takesTime(srv *server, w *rootWay) {
+	if !w.isSlow() && !w.isReady() {
+		close(w.slow)
+		s.fill(srv)
 	}
 }
 
@@ -134,13 +147,8 @@ func (s *session) settled(srv *server, r *root) {
 }
 
 func (s *session) attach(srv *server, r *root, w *rootWay) error {
-	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
-	defer cancel()
-	own := &request{}
-	m, err := srv.ask(ctx, own, &lib9p.Tattach{Fid: w.sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname})
-	if ctx.Err() != nil && srv.ctx.Err() == nil {
-		srv.conn.Close() // a server that negotiates and says nothing more is none
-	}
+	own, t := &request{}, &lib9p.Tattach{Fid: w.sfid, Afid: lib9p.NoFid, Uname: r.uname, Aname: r.aname, Nuname: r.nuname}
+	m, err := s.attachProved(srv.ctx, srv, own, t, srv.insist)
 	if err != nil {
 		return err
 	}
@@ -154,6 +162,17 @@ func (s *session) attach(srv *server, r *root, w *rootWay) error {
 		w.qid.Path = srv.nums.raw(w.qid.Path)
 	}
 	return s.judgeRoot(srv, r, w)
+}
+
+// insist is ask for a message of the handshake: a server that negotiates and says nothing more is none.
+func (srv *server) insist(r *request, m lib9p.Msg) (lib9p.Msg, error) {
+	ctx, cancel := context.WithTimeout(srv.ctx, handshakeTime)
+	defer cancel()
+	reply, err := srv.ask(ctx, r, m)
+	if ctx.Err() != nil && srv.ctx.Err() == nil {
+		srv.conn.Close()
+	}
+	return reply, err
 }
 
 // A rootError says that the tree itself could not be attached.

@@ -263,16 +263,35 @@ func (srv *server) call(ctx context.Context, m lib9p.Msg) (lib9p.Msg, error) {
 // ask is call where more is to be known of the request than its message: whether it went, also where the connection died.
 func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg, error) {
 	srv.s.mu.Lock()
-	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), queued, srv
-	d, err := srv.s.d, srv.post(r, m)
-	nth := srv.window.asked
-	if err == nil && r.then != nil {
-		r.then()
-	}
+	q, err := srv.begin(r, m)
 	srv.s.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
+	return q.await(ctx)
+}
+
+// A question is a request of the session's own that is under way, and what is to be known of when it went.
+type question struct {
+	r   *request
+	d   lib9p.Dialect
+	nth uint64 // of the window
+}
+
+// begin is ask up to where it waits. The mutex is held.
+func (srv *server) begin(r *request, m lib9p.Msg) (question, error) {
+	r.own, r.typ, r.state, r.srv = make(chan lib9p.Frame, 1), lib9p.TypeOf(m), queued, srv
+	err := srv.post(r, m)
+	q := question{r, srv.s.d, srv.window.asked}
+	if err == nil && r.then != nil {
+		r.then()
+	}
+	return q, err
+}
+
+// await is what is left of ask. It may be called again where ctx has ended.
+func (q question) await(ctx context.Context) (lib9p.Msg, error) {
+	r, d, srv := q.r, q.d, q.r.srv
 	var f lib9p.Frame
 	select {
 	case f = <-r.own:
@@ -288,14 +307,14 @@ func (srv *server) ask(ctx context.Context, r *request, m lib9p.Msg) (lib9p.Msg,
 	if f.Type() == lib9p.TypeRversion {
 		d = lib9p.P2000 // any will do: the message is the same
 	}
-	_, m, err = lib9p.Unpack(d, f)
+	_, m, err := lib9p.Unpack(d, f)
 	if err != nil {
 		return nil, fmt.Errorf("server sent a malformed message: %w", err)
 	}
 	if e := lib9p.ErrorOf(m); e != nil {
 		if passing(e) {
 			srv.s.mu.Lock()
-			srv.window.shrink(nth)
+			srv.window.shrink(q.nth)
 			srv.s.mu.Unlock()
 		}
 		return nil, e
