@@ -11,11 +11,13 @@ import (
 // for need not wait for the open: it goes directly behind, as a request of the session's own, which saves a round trip. When
 // the fid is back and the client's request has its turn, that takes the answer, or the place of what has none yet.
 //
-// A server may be at both at once, and read before it opens. So neither a refusal counts nor what is said before the
-// open is answered: the read is sent once more then. Until it is certain, what the client asks of the fid behind the read waits.
+// A server may be at both at once, and read before it opens. So neither a refusal counts, nor that nothing is there, nor what is said
+// before the open is answered: the read is sent once more then. Until it is certain, what the client asks of the fid behind
+// the read waits.
 //
 // An answer that nobody wants must lose nothing, and a read must come to its end without what waits behind it: so it is one of
-// a regular file that nobody has a lock on. And a server that has died of such a read, as far as one can tell, gets no more of them.
+// a regular file, and of one with a length, for those of Linux that give each byte once have none. On a file that the client has a
+// lock on it must not read before that is back. And a server that has died of such a read, as far as one can tell, gets no more of them.
 
 // maxAhead bounds what is asked for ahead on a connection, in bytes: all of it may have to be kept. The first requests are in a hurry.
 const maxAhead = 4 << 20
@@ -48,7 +50,7 @@ func (s *session) sendAhead(f *fid, sfid uint32, open *request) *request {
 func (s *session) mayGoAhead(f *fid) *request {
 	const noRead = 1 // of OREAD, OWRITE, ORDWR and OEXEC, and the same of .L: those that are not for reading, or become another
 	n := f.node
-	if s.wary || !f.open || f.dir || n.kind != kindRegular || n.qid.Type != plan9.QTFILE || f.flags&noRead != 0 || len(f.locks)+len(f.lost) > 0 {
+	if s.wary || !f.open || f.dir || n.kind != kindRegular || n.length == 0 || n.qid.Type != plan9.QTFILE || f.flags&noRead != 0 || len(f.locks)+len(f.lost) > 0 {
 		return nil
 	}
 	for _, r := range f.waiting {
@@ -79,10 +81,12 @@ func (s *session) inVain(a *request) bool {
 	case a.frame = <-a.own:
 	default:
 	}
-	if mutate.Has(mutate.Early) {
-		return false
-	}
-	return a.early || a.frame != nil && a.frame.Type() == s.errorType()
+	return a.frame != nil && (a.early && !mutate.Has(mutate.Early) || s.tooEarly(a.frame))
+}
+
+// tooEarly reports whether f, the answer to a read that was sent ahead, may be so because the file was not open.
+func (s *session) tooEarly(f lib9p.Frame) bool {
+	return (f.Type() == s.errorType() || f.U32(lib9p.OffBody) == 0) && !mutate.Has(mutate.Early)
 }
 
 // overtake makes r the read that was sent ahead for it.
@@ -103,7 +107,7 @@ func (s *session) overtake(srv *server, r *request) {
 	s.hasLocal.Store(true)
 }
 
-// sendAfter has r, which has been refused where it was sent ahead, sent once more.
+// sendAfter has r, whose answer does not count as it was sent ahead, sent once more.
 func (s *session) sendAfter(r *request) {
 	r.ahead = nil
 	if r.flushing { // its Rflush is on its way

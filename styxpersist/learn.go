@@ -21,11 +21,11 @@ func (s *session) learn(r *request, f lib9p.Frame) (lib9p.Frame, error) {
 		return nil, err
 	}
 	f.SetTag(r.ctag)
+	if r.ahead != nil && s.tooEarly(f) {
+		s.sendAfter(r)
+		return nil, nil
+	}
 	if refused {
-		if r.ahead != nil && !mutate.Has(mutate.Early) {
-			s.sendAfter(r)
-			return nil, nil
-		}
 		if s.lookAgain(r, f) {
 			return nil, nil
 		}
