@@ -64,6 +64,10 @@ var common = []row{
 		},
 		msg:  func(*client) lib9p.Msg { return &lib9p.Tread{Fid: 2, Offset: 4, Count: 3} },
 		then: func(c *client) { c.do(&lib9p.Tread{Fid: 2, Offset: 7, Count: 100}) }},
+	{name: "Tread, with the open", everyByte: true, // which goes ahead as the kind of the file is known
+		before: func(c *client) { c.opened(2, "f", plan9.OREAD); c.stat(2) },
+		msg:    func(*client) lib9p.Msg { return &lib9p.Tread{Fid: 2, Offset: 4, Count: 3} },
+		then:   func(c *client) { c.do(&lib9p.Tread{Fid: 2, Offset: 7, Count: 100}) }},
 	{name: "Twrite", everyByte: true,
 		before: func(c *client) { c.opened(2, "f", plan9.ORDWR); c.stat(2) },
 		msg:    func(*client) lib9p.Msg { return &lib9p.Twrite{Fid: 2, Offset: 2, Data: []byte("ABC")} },
