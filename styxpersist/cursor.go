@@ -107,7 +107,7 @@ func (s *session) eachEntry(data []byte, fn func(name string, cookie uint64, raw
 
 // help has r, which the server cannot answer as it stands, answered in a goroutine of its own.
 func (s *session) help(srv *server, r *request) {
-	if r.hide != nil {
+	if s.hides(r) {
 		s.hide(srv, r)
 		return
 	}
