@@ -90,7 +90,9 @@ func (c *sconn) own(p *sreq) bool {
 		return false
 	}
 	key := keyOf(c.d, p.frame, false)
-	return !slices.ContainsFunc(c.sess.open(), func(o *op) bool { return o.key == key })
+	return !slices.ContainsFunc(c.sess.open(), func(o *op) bool {
+		return o.key == key || o.typ == lib9p.TypeTclunk && p.frame.Type() == o.typ // which would remove, were its file not hidden
+	})
 }
 
 // babble has the server say what is no message. It knows nothing of that, and works on until the session hangs up.
