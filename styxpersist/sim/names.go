@@ -75,11 +75,26 @@ func (o *op) share(p *op) bool {
 	return slices.ContainsFunc(p.spots(), func(a spot) bool { return slices.Contains(mine, a) })
 }
 
-// crowded reports whether another request about one of o's names was under way at the same time.
+// crowded reports whether another request about one of o's names was under way at the same time. Of two names of one file
+// the session may take one for the other.
 func (w *world) crowded(o *op) bool {
+	mine := o.anyOf()
 	return slices.ContainsFunc(w.ops, func(p *op) bool {
-		return p != o && (p.replied == 0 || p.replied > o.issued) && o.share(p)
+		return p != o && (p.replied == 0 || p.replied > o.issued) &&
+			slices.ContainsFunc(p.anyOf(), func(a spot) bool { return slices.Contains(mine, a) })
 	})
+}
+
+// anyOf returns o's spots, and all that the file has had which o takes a name from.
+func (o *op) anyOf() []spot {
+	l := o.spots()
+	if o.via == nil || !slices.Contains(l, o.via.spots()[0]) {
+		return l
+	}
+	for _, e := range o.via.node.names {
+		l = append(l, e.spots()...)
+	}
+	return l
 }
 
 // meddled reports whether another session has changed one of the names that o is about, since the
