@@ -1,6 +1,7 @@
 package styxpersist
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -405,16 +406,21 @@ func (s *session) conceal(n *node, at place, linked bool) {
 // walkAnew has the fids that stand on n, which has been renamed, walked to again when they are used: there are servers whose
 // fids are paths. Those that cannot be are astray.
 func (s *session) walkAnew(n *node) {
+	var loose []*fid
 	for _, f := range s.fids {
 		switch {
 		case f.node != n || s.srv == nil || !f.usable(s.srv.gen) || f.role != roleFile:
 		case f.open || f.users > 0:
 			f.astray = true
 		default:
-			s.srv.discard(f.sfid)
-			f.gen = 0
-			s.rank(f)
+			loose = append(loose, f)
 		}
+	}
+	slices.SortFunc(loose, func(a, b *fid) int { return cmp.Compare(a.num, b.num) }) // as they come back
+	for _, f := range loose {
+		s.srv.discard(f.sfid)
+		f.gen = 0
+		s.rank(f)
 	}
 }
 

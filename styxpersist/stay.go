@@ -322,6 +322,7 @@ func (s *session) leaveHidden(ctx context.Context, srv *server) {
 		leave(at.dir, at.name)
 	}
 	s.mu.Unlock()
+	slices.SortFunc(l, func(a, b at) int { return slices.Compare(a.names, b.names) })
 	var all sync.WaitGroup
 	gate := make(chan struct{}, windowFirst)
 	for _, a := range l {
