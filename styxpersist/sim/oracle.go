@@ -154,7 +154,8 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 		return
 	}
 	name := lib9p.TypeName(o.typ)
-	if o.late && o.effects() > 1 && !w.meddled(o, o.execs[0].at) {
+	stale := o.renames() && o.s.strayed(o.via, o.issued) // the session may take the new name for the one that the file had
+	if o.late && o.effects() > 1 && !w.meddled(o, o.execs[0].at) && !stale {
 		w.fail("executed twice: operation %d, %s", o.id, name)
 	}
 	if o.replied == 0 {
