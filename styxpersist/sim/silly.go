@@ -203,8 +203,12 @@ func (s *session) mayHaveReplaced(e *entry) bool {
 	})
 }
 
-// leftovers looks, in the end, whether a file is left under a hidden name.
+// leftovers looks, in the end, whether a file is left under a hidden name. Where the files have other numbers, and the client has no
+// fids, nothing shows the session that it is where it was, and the name goes with the session.
 func (w *world) leftovers() {
+	if w.tree.epoch > 0 {
+		return
+	}
 	var down func(dir *inode)
 	down = func(dir *inode) {
 		for _, name := range dir.sortedNames() {
