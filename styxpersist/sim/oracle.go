@@ -133,7 +133,7 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	if r.op == nil || looks(r.op.msg) && r.op.typ != lib9p.TypeTclunk {
 		// What only looks is good for every request that asks the same.
 		for _, o := range c.sess.open() {
-			if o != r.op && (o.key == keyOf(w.d, r.frame, false) && looks(o.msg)) && (o.fid == nil || r.from == o.fid.node) {
+			if o != r.op && o.key == keyOf(w.d, r.frame, false) && looks(o.msg) && !o.late && (o.fid == nil || r.from == o.fid.node) {
 				o.execs = append(o.execs, x)
 			}
 		}
