@@ -127,21 +127,29 @@ func (w *world) hid(c *sconn, r *sreq, h hiding, reply lib9p.Msg, removers []*op
 	}
 }
 
-// cut takes e away, as r says. With Silly nobody may have had it open who could have been spared.
+// cut takes e away, as r says. With Silly the file has a hidden name for those who had it open by e, unless they could not be spared.
 func (w *world) cut(r *sreq, e *entry) {
 	if o := r.op; w.silly && o != nil && e.node.isRegular() && !e.isHidden() && !o.s.lost(e) {
-		for _, n := range e.node.names {
-			if n.gone == 0 && n.isHidden() && n.by == o.s {
-				e.heir = n
-			}
-		}
 		for _, f := range o.s.sorted() {
-			if e.heir == nil && f.via == e && f != o.fid && f.kept(o.issued) && !o.bared {
+			if f.via != e || f == o.fid || !f.kept(o.issued) {
+				continue
+			}
+			if e.heir = o.s.hiddenName(e.node); e.heir == nil && !o.bared {
 				w.fail("operation %d, %s, removed file %d, which fid %d has open", o.id, lib9p.TypeName(o.typ), e.node.path, f.num)
 			}
 		}
 	}
 	e.cut(w.now)
+}
+
+// hiddenName returns the last hidden name that s has given n, if it is there.
+func (s *session) hiddenName(n *inode) (last *entry) {
+	for _, e := range n.names {
+		if e.gone == 0 && e.isHidden() && e.by == s {
+			last = e
+		}
+	}
+	return last
 }
 
 // unhide looks, before styxpersist removes the hidden name e, whether nobody has the file open.
