@@ -107,7 +107,8 @@ type op struct {
 	pieces  []piece // of a Twrite that went in several
 	count   int     // of Rwrite
 	sent    []*sconn
-	tried   []*sconn // to which a hidden name was sent for it
+	tried   []*sconn // to which a hidden name was sent for it, or for another
+	covered []*sconn // for no other
 	changes int      // of the world when it was issued
 }
 

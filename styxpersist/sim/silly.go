@@ -71,7 +71,7 @@ func (w *world) covers(c *sconn, r *sreq, h hiding) {
 		case h.link && o.renames() && slices.ContainsFunc(h.e.past, o.about):
 			r.hideFor = o
 			return
-		case !h.link && o.removes(h.e) && (o.rebuffed || !slices.Contains(o.tried, c)):
+		case !h.link && o.removes(h.e) && (o.rebuffed || !slices.Contains(o.covered, c)):
 			o.tried = append(o.tried, c)
 			all = append(all, o)
 		}
@@ -81,7 +81,7 @@ func (w *world) covers(c *sconn, r *sreq, h hiding) {
 		return
 	}
 	if r.hideFor = all[0]; len(all) == 1 { // which it is, of several, cannot be seen
-		r.op = all[0]
+		r.op, all[0].covered = all[0], append(all[0].covered, c)
 	}
 }
 
