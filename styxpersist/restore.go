@@ -106,6 +106,7 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 			s.mu.Unlock()
 			return 0, false
 		case passing(err), isGoneAway(err) && (moves != s.moves || s.namesMove()),
+			err == errRemoved && s.mayBeHidden(f.node),
 			w.open && isBusy(err) && time.Now().Before(c.grace):
 			s.mu.Unlock()
 			continue
