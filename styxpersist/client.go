@@ -172,11 +172,11 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 	}
 	reply := lib9p.ErrorMsg(s.d, err)
 	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) {
-		// The fid is gone even if the clunk fails, and of a remove on close nobody asks how it went.
+		// The fid is gone even if the clunk fails, which matters to nobody but where it was to write an attribute.
 		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {
 			s.srv.discard(r.fid.sfid) // it was brought back meanwhile, and this server knows nothing of the remove
 		}
-		if r.typ == lib9p.TypeTclunk && r.fid.rclose {
+		if r.typ == lib9p.TypeTclunk && r.fid.role != roleXattrW {
 			reply = &lib9p.Rclunk{}
 		}
 		s.forget(r.fid)

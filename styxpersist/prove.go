@@ -124,8 +124,6 @@ func (s *session) decide(r *request, v verdict) {
 		}
 	case v.no != nil:
 		s.refuse(r, v.no)
-	case v.reply != nil && v.first:
-		s.concealed(r, v.reply)
 	case v.reply != nil:
 		s.counters.Proved.Add(1)
 		s.conclude(r, v.reply)

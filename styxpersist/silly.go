@@ -361,21 +361,18 @@ func (p *prober) named(r *request, h *hiding) verdict {
 		}
 		return verdict{again: true, why: "a link was made first"}
 	}
-	if r.state == proving {
-		s.crowd(r)
+	if r.state != proving || r.hide != h {
+		s.conceal(h.n, place{h.dir, h.as}, false)
+		return undecided // r has its answer
 	}
+	s.crowd(r)
 	s.conceal(h.n, place{h.dir, h.as}, false)
-	switch r.typ {
-	case lib9p.TypeTunlinkat:
-		return didIt(&lib9p.Runlinkat{})
-	case lib9p.TypeTremove:
-		return didIt(&lib9p.Rremove{})
-	}
-	return didIt(&lib9p.Rclunk{}) // ORCLOSE
+	s.concealed(r) // also where the connection is dead by now
+	return undecided
 }
 
 // concealed gives r the answer that the file is removed.
-func (s *session) concealed(r *request, reply lib9p.Msg) {
+func (s *session) concealed(r *request) {
 	s.leaveQueues(r)
 	if r.typ != lib9p.TypeTunlinkat {
 		if s.srv != nil && r.fid.usable(s.srv.gen) {
@@ -383,7 +380,14 @@ func (s *session) concealed(r *request, reply lib9p.Msg) {
 		}
 		s.forget(r.fid)
 	}
-	s.answer(r, reply)
+	switch r.typ {
+	case lib9p.TypeTunlinkat:
+		s.answer(r, &lib9p.Runlinkat{})
+	case lib9p.TypeTremove:
+		s.answer(r, &lib9p.Rremove{})
+	default: // ORCLOSE
+		s.answer(r, &lib9p.Rclunk{})
+	}
 }
 
 // conceal takes in that n has the hidden name at and no other. linked: the true one was given to another file.
