@@ -193,6 +193,7 @@ var asItIs = verdict{again: true}
 func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	p.s.mu.Lock()
 	asked := h.asked
+	r.crowded = false
 	p.s.mu.Unlock()
 	dir, err := p.reach(h.dir)
 	if err != nil {
@@ -260,7 +261,7 @@ func (p *prober) mayGive(r *request, h *hiding) (*request, error) {
 		return nil, nil
 	case p.s.srv != p.srv:
 		return nil, errGone
-	case !h.links && p.s.nameIsBusy(r):
+	case !h.links && (r.crowded || p.s.nameIsBusy(r)): // it may have gone to another file since it was looked for
 		return nil, errNameBusy
 	}
 	if h.asked && !p.fenced {
@@ -397,6 +398,7 @@ func (s *session) conceal(n *node, at place, linked bool) {
 	}
 	s.moveTo(n, at.dir, at.name)
 	n.hidden = true
+	s.moves++
 	s.stays[n.hold()] = &stay{linked: linked}
 	for _, f := range s.fids {
 		if f.node == n {
