@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
+	"github.com/styxkit/styxkit/styxpersist/internal/mutate"
 )
 
 // A link is the client's side of the connection. It outlives the sessions
@@ -176,7 +177,7 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 		if s.srv != nil && r.fid.usable(s.srv.gen) && r.srv != s.srv {
 			s.srv.discard(r.fid.sfid) // it was brought back meanwhile, and this server knows nothing of the remove
 		}
-		if r.typ == lib9p.TypeTclunk && r.fid.role != roleXattrW {
+		if r.typ == lib9p.TypeTclunk && r.fid.role != roleXattrW && !mutate.Has(mutate.StaleClunk) {
 			reply = &lib9p.Rclunk{}
 		}
 		s.forget(r.fid)
