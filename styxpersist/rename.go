@@ -140,10 +140,14 @@ func (s *session) merge(old, n *node) {
 		switch there := n.children[name]; {
 		case there != nil && sameFile(there.qid, c.qid):
 			s.merge(c, there)
-		case there == nil:
-			c.move(n, name)
+		default:
+			if c.move(n, name); there != nil {
+				there.sought = true // one of them had the name before the other
+			}
 		}
 	}
+	n.renamed, n.unsure = max(n.renamed, old.renamed), max(n.unsure, old.unsure)
+	s.blurred = s.seq // what the one knew to be absent the other may have got
 	old.vanish()
 	old.drop()
 }
