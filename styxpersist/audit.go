@@ -33,6 +33,9 @@ func (s *session) audit(final bool) error {
 			writing[r.writes]++
 			refs[r.writes]++
 		}
+		if r.moved != nil {
+			refs[r.moved]++
+		}
 		if r.hide != nil {
 			refs[r.hide.n]++
 			refs[r.hide.dir]++

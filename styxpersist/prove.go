@@ -276,7 +276,13 @@ func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdic
 func (p *prober) renamedAt(r *request, m *lib9p.Trenameat) (verdict, error) {
 	p.s.mu.Lock()
 	from, to := r.fid.node, p.s.second(r).node
-	n := from.children[m.Oldname]
+	n := r.moved
+	if n == nil {
+		n = from.children[m.Oldname]
+	}
+	if r.moved == nil && r.state == proving {
+		r.moved = n.hold()
+	}
 	p.s.mu.Unlock()
 	if n == nil {
 		return p.movedUnseen(r, place{from, m.Oldname}, place{to, m.Newname})

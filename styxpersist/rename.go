@@ -4,7 +4,11 @@ import "github.com/styxkit/styxkit/styxpersist/internal/mutate"
 
 // learnRenameat takes in a rename that the server has done, of a file that the session may not have seen.
 func (s *session) learnRenameat(r *request, from *node, old string, to *node, name string) {
-	if n := from.children[old]; n != nil {
+	n := r.moved
+	if n == nil {
+		n = from.children[old]
+	}
+	if n != nil {
 		s.move(r, n, to, name)
 		return
 	}

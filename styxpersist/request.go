@@ -36,6 +36,7 @@ type request struct {
 	fid, fid2 *fid  // fids that must be there; nil where the message has none
 	makes     *fid  // the fid that its success makes
 	writes    *node // Twrite: the file
+	moved     *node // held: Trenameat in doubt: what had the old name then, which something else may have by now
 
 	// A Twrite in pieces, see fit.go: bytes written with those that have their answer, and with the one under way.
 	wrote, piece uint32
@@ -200,6 +201,8 @@ func (s *session) finish(r *request) {
 		r.writes.drop()
 		r.writes = nil
 	}
+	r.moved.drop()
+	r.moved = nil
 	s.answerFlushes(r.flushes)
 	if r.kept || r.flushes != nil {
 		return
