@@ -276,7 +276,7 @@ func (s *session) assign(r *request, srv *server) bool {
 	if !srv.newTag(r) {
 		return false
 	}
-	if r.seq != s.seq { // it has waited, or is sent once more
+	if r.kept || r.seq != s.seq { // it has waited, or is sent once more
 		s.seq++
 	}
 	r.asked = s.seq
