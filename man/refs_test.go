@@ -13,7 +13,7 @@ import (
 // elsewhere are the pages of other systems that ours refer to.  It is here so
 // that a misspelt name of one of ours is found.
 var elsewhere = strings.Fields(`
-	man(1) nroff(1) ssh(1) socat(1) mk(1) 9p(1) 9pserve(4) 9pfuse(4) exportfs(4) import(4) styxpersist(2)
+	man(1) nroff(1) ssh(1) munge(1) socat(1) mk(1) 9p(1) 9pserve(4) 9pfuse(4) exportfs(4) factotum(4) import(4) styxpersist(2)
 	fusermount3(1) mount(2) mount(8) umount(8) umount(2) fuse(4) fuse(8) diod(8) fstab(5) systemd.mount(5) systemd.automount(5) unix(7) tcp(7) modprobe(8) openat2(2) signal(7)
 	open(2) fcntl(2) flock(2) xattr(7) read(2) write(2) rename(2) unlink(2) namespaces(7) user_namespaces(7) services(5)
 	intro(5) version(5) auth(5) attach(5) walk(5) open(5) read(5) stat(5) remove(5) clunk(5) flush(5) error(5)`)

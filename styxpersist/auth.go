@@ -102,6 +102,9 @@ func (s *session) converse(ctx context.Context, srv *server, m *lib9p.Tauth) err
 	defer end()
 	a := &authFile{srv: srv, afid: m.Afid, ctx: ctx}
 	who := *m
+	if s.d == lib9p.P2000 {
+		who.Nuname = lib9p.NoUid
+	}
 	err := s.link.cfg.Auth(ctx, a, &who)
 	end()
 	a.close()

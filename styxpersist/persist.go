@@ -18,7 +18,7 @@ type Config struct {
 	Redial chan<- chan<- io.ReadWriteCloser
 
 	// Auth proves to the server who a user is, on the authentication file that t has made: t has the user and the tree of
-	// the attach that follows, as the client has them. Read and Write are a Tread and Twrites, at one offset that both
+	// the attach that follows, as the client has them, and no number in 9P2000. Read and Write are a Tread and Twrites, at one offset that both
 	// move; Read returns what one message has, and io.EOF at the end; one of each may go on at the same time. Their
 	// errors wrap the [lib9p.Error] of a server that refuses, and should be wrapped in what Auth returns: then the proof
 	// was refused; else it could not be given, and will be tried again. [errors.ErrUnsupported] is that there is none for

@@ -110,8 +110,11 @@ func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 			close(w.ready)
 			s.unpark(srv, w)
 			s.mu.Unlock()
-			if err != nil {
+			switch {
+			case err != nil:
 				s.log.Warn("cannot attach again", "aname", r.aname, "uname", r.uname, "err", err)
+			case said:
+				s.log.Info("attached again", "aname", r.aname, "uname", r.uname)
 			}
 			return
 		}

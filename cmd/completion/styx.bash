@@ -34,7 +34,7 @@ _styx() {
 	fi
 	case ${COMP_WORDS[1]}:$prev in
 	mount:-t) mapfile -t COMPREPLY < <(compgen -W 'v9fs fuse' -- "$cur") ;;
-	mount:-o) _styx_list "$cur" ro rw exec noexec uid= gid= allow_other silly nosilly sole bg cache= log= msize= dialect= version= qids= soft= ;;
+	mount:-o) _styx_list "$cur" ro rw exec noexec uid= gid= allow_other silly nosilly sole auth= bg cache= log= msize= dialect= version= qids= soft= ;;
 	man:*) mapfile -t COMPREPLY < <(compgen -W "$(cd "$home/man" && ls [1-8])" -- "$cur") ;;
 	unmount:*) mapfile -t COMPREPLY < <(compgen -W "$(_styx_mounts)" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/styxkit/styxkit/cmd/internal/source"
 	"github.com/styxkit/styxkit/lib9p"
@@ -88,8 +89,12 @@ func (j *job) failed(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
-	if refusal, ok := errors.AsType[*lib9p.Error](err); ok && j.spec == "" && refusal.Number() != lib9p.EACCES {
+	refusal, refused := errors.AsType[*lib9p.Error](err)
+	switch {
+	case refused && j.spec == "" && refusal.Number() != lib9p.EACCES:
 		return fmt.Errorf("%s: %w: does this server want a spec, such as the directory to mount", j.src, err)
+	case refused && j.options.auth == "" && errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w: if it wants to be shown who attaches, -p -o auth={command} does that", j.src, err)
 	}
 	return fmt.Errorf("%s: %w", j.src, err)
 }

@@ -71,7 +71,7 @@ func fromMount8(args []string, stderr io.Writer) (*helperCall, error) {
 func (c *helperCall) argument(flag rune, value string) error {
 	switch flag {
 	case 'o':
-		c.options = append(c.options, strings.Split(value, ",")...)
+		c.options = append(c.options, splitOptions(value)...)
 	case 't':
 		_, c.backend, _ = strings.Cut(value, ".")
 	case 'N':

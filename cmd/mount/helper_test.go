@@ -17,6 +17,7 @@ func TestFromMount8(t *testing.T) {
 		{"A D -n -v -o persist,ro,aname=/srv -t styx", "-p -v -o ro -- A D /srv"},
 		{"A D -nv -t styx.v9fs -o persist", "-p -v -t v9fs -- A D"},
 		{"A D -o persist,sole", "-p -o sole -- A D"},
+		{"A D -o ro,auth={a,b{c,d}},persist", "-p -o ro,auth={a,b{c,d}} -- A D"},
 		{"A D -o backend=fuse,spec=x", "-t fuse -- A D x"},
 		{"A D -o rw,noauto,_netdev,nofail,x-systemd.automount,X-mount.mkdir,comment=a,user,nosuid,quiet", "-q -o rw -- A D"},
 		{"A D -o ro -o msize=8192", "-o ro,msize=8192 -- A D"},

@@ -92,11 +92,15 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 	go func() {
 		defer close(l.done)
 		defer close(redial)
-		err := styxpersist.Serve(session, conn, styxpersist.Config{
+		cfg := styxpersist.Config{
 			Redial: redial, Qids: l.job.options.qids, Logger: l.job.log,
 			Silly: !l.job.options.noSilly, Sole: l.job.options.sole, Soft: l.job.options.soft,
 			Observer: l.job.watch.observe, Counters: &l.job.watch.counters,
-		})
+		}
+		if l.job.options.auth != "" {
+			cfg.Auth = l.job.options.auth.Prove
+		}
+		err := styxpersist.Serve(session, conn, cfg)
 		if err != nil && session.Err() == nil {
 			l.job.log.Error("connection ended", "err", err)
 			l.err = err

@@ -43,7 +43,7 @@ type config struct {
 // parse takes the command line.
 func parse(args []string, stderr io.Writer) (*config, error) {
 	c := new(config)
-	var after, before, create, native bool
+	var after, before, create, native, anonymous bool
 	var alg, keyspec, opts string
 	fs := cli.Flags("mount", usage, stderr)
 	fs.BoolVar(&after, "a", false, "")
@@ -51,7 +51,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	fs.BoolVar(&create, "c", false, "")
 	fs.BoolVar(&native, "9", false, "")
 	fs.BoolVar(&c.messages, "S", false, "")
-	fs.BoolVar(new(bool), "A", false, "")
+	fs.BoolVar(&anonymous, "A", false, "")
 	fs.BoolVar(&c.foreground, "f", false, "")
 	fs.BoolVar(&c.persist, "p", false, "")
 	fs.BoolVar(&c.persist, "P", false, "")
@@ -65,6 +65,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
+	const tunnel = "use a tunnel, such as '{ssh host u9fs dir}'"
 	for _, f := range []struct {
 		given     bool
 		flag, why string
@@ -72,9 +73,9 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 		{after, "-a", "Linux has no union directories"},
 		{before, "-b", "Linux has no union directories"},
 		{create, "-c", "Linux has no union directories"},
-		{native, "-9", "there is no authentication yet"},
-		{alg != "", "-C", "there is no encryption yet: use a tunnel, such as '{ssh host u9fs dir}'"},
-		{keyspec != "", "-k", "there is no authentication yet: use a tunnel, such as '{ssh host u9fs dir}'"},
+		{native, "-9", "there is no authentication by keys yet: -p -o auth={command} has a command do it"},
+		{alg != "", "-C", "there is no encryption yet: " + tunnel},
+		{keyspec != "", "-k", "there is no authentication by keys yet: -p -o auth={command} has a command do it, or " + tunnel},
 	} {
 		if f.given {
 			return nil, fmt.Errorf("%s is not built yet: %s", f.flag, f.why)
@@ -93,6 +94,13 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	c.options, err = parseOptions(opts)
 	if err == nil && c.options.sole && !c.persist {
 		err = errors.New("-o sole: it decides what is not known when a server was lost, and without -p nothing is: use -p too")
+	}
+	switch {
+	case err != nil || c.options.auth == "":
+	case !c.persist:
+		err = errors.New("-o auth: it is what -p makes the connection with that authenticates: use -p too")
+	case anonymous:
+		err = errors.New("-A and -o auth: leave out one of them")
 	}
 	if err == nil && c.options.background && !c.persist {
 		err = errors.New("-o bg: it waits for a server before the mount as -p does afterwards: use -p too")

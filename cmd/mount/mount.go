@@ -53,7 +53,7 @@ func (c *config) mount(report *background.Report, stderr *os.File) (err error) {
 		defer out.Close()
 	}
 	// A command is run where the user stands; else the folder is not kept busy.
-	if report != nil && !src.IsCommand() {
+	if report != nil && !src.IsCommand() && c.options.auth == "" {
 		if err := os.Chdir("/"); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/styxkit/styxkit/cmd/internal/auth"
 	"github.com/styxkit/styxkit/lib9p"
 	"github.com/styxkit/styxkit/mount/fuse"
 	"github.com/styxkit/styxkit/styxpersist"
@@ -19,8 +20,9 @@ import (
 type options struct {
 	readOnly, allowOther bool
 	noSilly              bool
-	sole                 bool   // with -p: nobody else makes or removes names
-	log                  string // file for what there is to say, empty for standard error
+	sole                 bool         // with -p: nobody else makes or removes names
+	auth                 auth.Command // with -p: proves the user to the server; empty where nobody asks for that
+	log                  string       // file for what there is to say, empty for standard error
 	noExec               bool
 	background           bool        // with -p: try again until the server is there
 	cache                *fuse.Cache // nil: the backend's default
@@ -55,6 +57,7 @@ var known = []option{
 	{"silly", flag(func(o *options) { o.noSilly = false })},
 	{"nosilly", flag(func(o *options) { o.noSilly = true })},
 	{"sole", flag(func(o *options) { o.sole = true })},
+	{"auth=", setAuth},
 	{"bg", flag(func(o *options) { o.background = true })},
 	{"cache=", setCache},
 	{"log=", setLog},
@@ -80,6 +83,11 @@ func setCache(o *options, value string) error {
 	}
 	o.cache = &c
 	return nil
+}
+
+func setAuth(o *options, value string) (err error) {
+	o.auth, err = auth.Parse(value)
+	return err
 }
 
 func setLog(o *options, value string) error {
@@ -124,15 +132,26 @@ func setSoft(o *options, value string) error {
 
 // parseOptions takes a list of options, set apart by commas.
 func parseOptions(list string) (o options, err error) {
-	for opt := range strings.SplitSeq(list, ",") {
-		if opt == "" {
-			continue
-		}
+	for _, opt := range splitOptions(list) {
 		if err := o.take(opt); err != nil {
 			return o, fmt.Errorf("-o %s: %w", opt, err)
 		}
 	}
 	return o, nil
+}
+
+// splitOptions splits a list at its commas outside { and }.
+func splitOptions(list string) []string {
+	deep := 0
+	return strings.FieldsFunc(list, func(r rune) bool {
+		switch r {
+		case '{':
+			deep++
+		case '}':
+			deep--
+		}
+		return r == ',' && deep == 0
+	})
 }
 
 func (o *options) take(opt string) error {

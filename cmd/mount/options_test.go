@@ -59,3 +59,17 @@ func between(t *testing.T, file, from, to string) string {
 	}
 	return text
 }
+
+// Commas in a command are the command's.
+func TestSplitOptions(t *testing.T) {
+	for list, want := range map[string]string{
+		"":                           "",
+		",ro,,rw,":                   "ro|rw",
+		"ro,auth={a -x 1,2},rw":      "ro|auth={a -x 1,2}|rw",
+		"auth={a | tr '{,}' x; b},c": "auth={a | tr '{,}' x; b}|c",
+	} {
+		if got := strings.Join(splitOptions(list), "|"); got != want {
+			t.Errorf("%q is %q, want %q", list, got, want)
+		}
+	}
+}

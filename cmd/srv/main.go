@@ -50,7 +50,7 @@ func parse(args []string, stderr io.Writer) (*config, error) {
 	case err != nil:
 		return nil, err
 	case keyspec != "":
-		return nil, errors.New("-k is not built yet: there is no authentication yet: use a tunnel, such as '{ssh host u9fs dir}'")
+		return nil, errors.New("-k is not built yet: there is no authentication by keys: use a tunnel, such as '{ssh host u9fs dir}', or mount -p -o auth={command}")
 	case len(rest) < 1 || len(rest) > 2:
 		return nil, cli.Usage(fs)
 	}

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/styxkit/styxkit/tests/internal/lab"
+	"github.com/styxkit/styxkit/tests/internal/load"
+)
+
+// diod as it comes wants a credential of munge's from whoever attaches. The mount shows it one, and another whenever diod or the
+// line to it was away; what makes credentials, and what judges them, may be away longer than diod.
+func TestMunge(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give diod a munged of the test's own")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	sum, err := load.MakeData(filepath.Join(dir, "data"), 16<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := lab.NewMunge(t, nil)
+	ours := lab.NewMunge(t, theirs)
+	var flags []string
+	s := lab.DiodWith(t, "unix", dir, theirs, func() []string { return flags })
+	option := "auth={" + ours.Command() + "}"
+	for _, tt := range []struct{ option, says string }{
+		{"sole", "-o auth={command}"}, // without
+		{"auth={echo me}", "authentication failed: permission denied"},
+		{"auth={echo it is locked >&2; exit 1}", "exit status 1: it is locked"},
+	} {
+		out, err := lab.Run(t, lab.Bin("mount"), "-f", "-p", "-t", "fuse", "-o", tt.option, s.Addr, t.TempDir(), s.Aname)
+		if err == nil || !strings.Contains(out, "permission denied") || !strings.Contains(out, tt.says) {
+			t.Errorf("mount -o %s: %v: %s", tt.option, err, out)
+		}
+	}
+
+	m := lab.MountAt(t, s, "-p", "-t", "fuse", "-o", option)
+	w := work(t, "read", filepath.Join(m.Dir, "data"), sum)
+	w.moves()
+	for range 3 {
+		s.Restart()
+		w.moves()
+	}
+
+	// says waits until the mount has said more.
+	says := func(what string) {
+		t.Helper()
+		n := strings.Count(m.Err(), what)
+		lab.Until(t, lab.Patience, "the mount says: "+what, func() bool { return strings.Count(m.Err(), what) > n })
+	}
+	ours.Kill()
+	s.Restart()
+	says("cannot attach again yet")
+	time.Sleep(3 * time.Second)
+	ours.Start()
+	w.moves()
+
+	theirs.Kill()
+	s.Restart()
+	says("cannot attach again yet")
+	theirs.Start()
+	w.moves()
+
+	flags = []string{"-n"} // it wants no credential any more
+	s.Restart()
+	w.moves()
+	flags = nil
+	s.Restart()
+	w.moves()
+	w.finish()
+	for _, line := range []string{"cannot attach again yet", "attached again"} {
+		if n := strings.Count(m.Err(), line); n != 2 {
+			t.Errorf("%d lines say %q, and there were 2 reasons:\n%s", n, line, m.Err())
+		}
+	}
+}
