@@ -267,7 +267,7 @@ func (p *prober) mayGive(r *request, h *hiding) (*request, error) {
 	if h.asked && !p.fenced {
 		h.as = p.s.namer.Name() // the old connection may make the other link still, which is swept some day
 	}
-	h.ask, h.asked, r.doubt = &request{}, false, false
+	h.ask, h.asked, r.doubt = &request{state: queued}, false, false
 	return h.ask, nil
 }
 
@@ -277,7 +277,7 @@ func (s *session) loseHiding(srv *server, r *request) {
 	if h == nil || h.ask == nil {
 		return
 	}
-	if h.ask.state == sent && r.state == proving {
+	if h.ask.state != queued && r.state == proving {
 		h.asked, r.doubt = true, !h.links
 		if !srv.fenced {
 			r.old = append(r.old, srv)
@@ -288,7 +288,7 @@ func (s *session) loseHiding(srv *server, r *request) {
 
 // mayBeDone reports whether the server may have done what r asks for.
 func (r *request) mayBeDone() bool {
-	return r.doubt || r.state == sent || r.hide != nil && !r.hide.links && r.hide.ask != nil && r.hide.ask.state == sent
+	return r.doubt || r.state == sent || r.hide != nil && !r.hide.links && r.hide.ask != nil && r.hide.ask.state != queued
 }
 
 // notThere is the verdict on a file that is not found by its name.
