@@ -28,6 +28,9 @@ func (s *session) bury(r *request) *request {
 	if r.makes != nil {
 		t.waste = append(t.waste, r.makes.sfid)
 	}
+	if r.stand != nil {
+		t.waste, r.stand = append(t.waste, r.stand.sfid), nil
+	}
 	if f := r.fid; f != nil && (r.changesFid() || r.typ == lib9p.TypeTlock) && f.usable(srv.gen) {
 		t.waste, f.gen = append(t.waste, f.sfid), 0 // it will come back as it was
 		s.rank(f)

@@ -86,7 +86,7 @@ func (s *session) judge(srv *server, r *request) {
 			s.endanger(srv, r)
 		}
 	}
-	r.srv, r.refused, r.ahead = nil, nil, nil
+	r.srv, r.refused, r.ahead, r.stand = nil, nil, nil, nil
 	if r.state != done && r.typ == lib9p.TypeTwrite && s.judgePieces(r) {
 		return
 	}

@@ -308,6 +308,9 @@ func (s *session) patch(f lib9p.Frame, r *request) {
 		f.PutU32(second, r.fid2.sfid)
 	}
 	f.PutU32(first, r.fid.sfid)
+	if r.stand != nil {
+		f.PutU32(first, r.stand.sfid)
+	}
 	switch r.typ {
 	case lib9p.TypeTopen:
 		f[lib9p.OffFid+4] &^= orclose

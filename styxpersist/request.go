@@ -45,6 +45,7 @@ type request struct {
 	refused    *lib9p.Error // Tlcreate: the server's answer, while it is seen what is there
 	quit       func()       // ends what the session does for it, see auth.go; nil where that is nothing
 	hide       *hiding      // what has to be done before it, see silly.go
+	stand      *stand       // where it goes to if not to its fid's sfid, see stray.go
 	oldSeq     uint64       // Tflush: the request that it cancels, which may have its answer since
 	flushes    []*request   // Tflushes that wait for the end of its probe
 	hardLink   bool         // .u: a Tcreate whose extension names fid2 in text
@@ -192,6 +193,9 @@ func (s *session) finish(r *request) {
 	}
 	if r.hide != nil {
 		s.endHiding(r)
+	}
+	if r.stand != nil {
+		s.leaveStand(r)
 	}
 	if r.quit != nil {
 		r.quit()

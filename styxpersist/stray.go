@@ -2,6 +2,7 @@ package styxpersist
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/styxkit/styxkit/lib9p"
 )
@@ -11,9 +12,15 @@ import (
 // nothing, or another file. Attributes of a hidden file are therefore asked for, and changed, on a fid that
 // was walked to by the hidden name, unless the server is known to be none of these.
 
+// A stand is an sfid that a request goes to instead of its fid's.
+type stand struct {
+	srv  *server
+	sfid uint32
+}
+
 // strays reports whether r is about attributes of a file that its fid on the server may not lead to.
 func (s *session) strays(r *request) bool {
-	if r.fid == nil || !r.fid.astray || s.fidsFollow {
+	if r.fid == nil || !r.fid.astray || s.fidsFollow || r.stand != nil {
 		return false
 	}
 	switch r.typ {
@@ -23,58 +30,56 @@ func (s *session) strays(r *request) bool {
 	return false
 }
 
-// guide has r, which strays, answered in a goroutine of its own.
+// guide has r, which strays, go on when it is known where to, in a goroutine of its own.
 func (s *session) guide(srv *server, r *request) {
 	r.fid.barrier = r
 	n, sfid := r.fid.node.hold(), r.fid.sfid
 	s.spawn(func() {
 		p := prober{s: s, srv: srv}
-		reply, follows, err := p.guided(r, n, sfid)
-		p.done()
+		to, follows, err := p.guided(n, sfid)
 		s.mu.Lock()
-		defer s.tell(nil)
-		defer s.mu.Unlock()
-		defer n.drop()
 		s.fidsFollow = s.fidsFollow || follows
-		refusal, refused := errors.AsType[*lib9p.Error](err)
 		switch {
 		case r.state != queued || s.srv != srv || srv.ctx.Err() != nil || errors.Is(err, errGone): // the next connection's, or cancelled
 		case follows:
 			s.goOn(r)
-		case refused:
-			s.refuse(r, refusal)
 		case err != nil:
-			s.refuse(r, errStale)
+			s.refuse(r, refusalOf(err))
 		default:
-			s.conclude(r, reply)
+			p.sfids = slices.DeleteFunc(p.sfids, func(f uint32) bool { return f == to })
+			r.stand = &stand{srv, to}
+			s.goOn(r)
 		}
+		n.drop()
+		s.mu.Unlock()
+		p.done()
+		s.tell(nil)
 	})
 }
 
-// guided asks for r on another fid of n. Where it finds that fids follow their files, r can be sent as it stands.
-func (p *prober) guided(r *request, n *node, sfid uint32) (reply lib9p.Msg, follows bool, err error) {
+// refusalOf returns what a request is told whose file is not found, which err says.
+func refusalOf(err error) *lib9p.Error {
+	if e, refused := errors.AsType[*lib9p.Error](err); refused {
+		return e
+	}
+	return errStale
+}
+
+// guided makes another fid of n. Where it finds that fids follow their files, the one that there is does.
+func (p *prober) guided(n *node, sfid uint32) (to uint32, follows bool, err error) {
 	if qid, err := p.qidOf(sfid); err == nil && sameFile(qid, p.qid(n)) {
-		return nil, true, nil
+		return 0, true, nil
 	}
-	to, err := p.reach(n)
-	if err != nil {
-		return nil, false, err
+	to, err = p.reach(n)
+	return to, false, err
+}
+
+// leaveStand takes in that r, which may have been sent to another sfid than its fid's, does not need that any more.
+func (s *session) leaveStand(r *request) {
+	if st := r.stand; st != nil && s.srv == st.srv {
+		s.srv.discard(st.sfid)
 	}
-	p.s.mu.Lock()
-	m := r.msg(p.s.d)
-	p.s.mu.Unlock()
-	switch m := m.(type) {
-	case *lib9p.Tgetattr:
-		m.Fid = to
-	case *lib9p.Tsetattr:
-		m.Fid = to
-	case *lib9p.Tstat:
-		m.Fid = to
-	case *lib9p.Twstat:
-		m.Fid = to
-	}
-	reply, err = p.srv.call(p.srv.ctx, m)
-	return reply, false, err
+	r.stand = nil
 }
 
 // qidOf returns what the server says that sfid is.
