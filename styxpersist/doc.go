@@ -28,6 +28,7 @@
 // is silent; the sender, which writes requests that had to wait, or that the server would not take; the poster of each connection, which
 // writes what the session asks by itself; and a goroutine for each fid that is coming back and each request being proved, of
 // which a window lets some begin at a time, in order, and for each dead connection of which the end is awaited.
+// Where [Config] has Auth, an attach is a goroutine, too, in which it proves the user to the server.
 // While the server is away nothing waits for it that need not: flushes, clunks and errors are answered at once.
 //
 // A request waits for its own fids only. Those on one fid keep their order; those on others pass.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"9fans.net/go/plan9"
 
@@ -22,6 +23,7 @@ type session struct {
 	tags   map[uint16]*op
 	served chan error
 	audit  func(fids map[uint32]bool) error
+	proofs atomic.Int64 // that were asked for
 
 	redial  chan chan<- rwc
 	dials   chan chan answer
@@ -147,9 +149,6 @@ func keyOf(d lib9p.Dialect, f lib9p.Frame, rclose bool) string {
 	b := lib9p.Frame(bytes.Clone(f))
 	b.SetTag(0)
 	first, second := b.FidOffsets()
-	if b.Type() == lib9p.TypeTattach {
-		second = lib9p.OffFid
-	}
 	if first != 0 {
 		b.PutU32(first, 0)
 	}

@@ -29,9 +29,14 @@ func (c *sconn) do(r *sreq) (lib9p.Msg, bool, *sfid) {
 		return &lib9p.Rversion{Msize: msize, Version: c.d.String()}, false, nil
 	case *lib9p.Tflush:
 		return &lib9p.Rflush{}, false, nil
+	case *lib9p.Tauth:
+		return c.auth(r, m)
 	case *lib9p.Tattach:
 		if c.fids[m.Fid] != nil {
 			w.fail("styxpersist attached fid %d, which is in use", m.Fid)
+		}
+		if !c.lets(m.Afid) {
+			w.fail("styxpersist attached with afid %d, which proves nothing", m.Afid)
 		}
 		f := &sfid{num: m.Fid, node: w.tree.root, top: true}
 		c.fids[m.Fid], r.makes = f, f
@@ -44,6 +49,9 @@ func (c *sconn) do(r *sreq) (lib9p.Msg, bool, *sfid) {
 	if f == nil {
 		reply, _ := c.refuse(lib9p.EBADF)
 		return reply, false, nil
+	}
+	if f.auth {
+		return c.talk(r, f)
 	}
 	var reply lib9p.Msg
 	var eff bool

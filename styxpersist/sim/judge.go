@@ -57,7 +57,7 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 	case w.isUndecided(e) && !o.excused():
 		o.outcome = undecided
 		w.judgeDoubt(o)
-	case o.vanished(e):
+	case o.vanished(e), w.unproved(o, e):
 		o.outcome = refused
 	case o.excused():
 		o.outcome = refused

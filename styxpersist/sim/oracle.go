@@ -23,6 +23,9 @@ func (w *world) recognise(c *sconn, r *sreq) {
 	if c.unhides(r) {
 		return
 	}
+	if first, _ := r.frame.FidOffsets(); first != 0 && c.fids[r.frame.U32(first)] != nil && c.fids[r.frame.U32(first)].auth {
+		return // of the proof
+	}
 	for _, o := range c.sess.open() {
 		if o.key != key {
 			continue

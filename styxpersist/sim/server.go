@@ -46,6 +46,7 @@ type sfid struct {
 	open    bool
 	flags   uint32
 	top     bool // of a Tattach
+	auth    bool // of a Tauth; value is what was said there
 	told    bool // the reply that made it has been delivered
 	list    []cookied
 	listEnd uint64 // 9P2000: where the next read of the directory has to be
@@ -147,7 +148,11 @@ func (c *sconn) known(r *sreq) {
 	var fids []uint32
 	first, second := r.frame.FidOffsets()
 	switch r.frame.Type() {
-	case lib9p.TypeTattach, lib9p.TypeTauth, lib9p.TypeTversion:
+	case lib9p.TypeTauth, lib9p.TypeTversion:
+	case lib9p.TypeTattach:
+		if afid := r.frame.U32(second); afid != lib9p.NoFid {
+			fids = append(fids, afid)
+		}
 	case lib9p.TypeTclunk:
 		return // of what a server may have made
 	case lib9p.TypeTwalk, lib9p.TypeTxattrwalk:
@@ -180,7 +185,7 @@ func (c *sconn) isAhead(r *sreq) bool {
 		return false
 	}
 	f := c.fids[m.Fid]
-	return f != nil && !f.open && !f.xattrRead
+	return f != nil && !f.open && !f.xattrRead && !f.auth
 }
 
 // order puts what is pending in an order that does not depend on how styxpersist's goroutines

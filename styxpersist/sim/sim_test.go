@@ -90,10 +90,10 @@ func TestHistories(t *testing.T) {
 		n = manyHistories
 	}
 	began := time.Now()
-	var played, silly, failed, ahead, early int
+	var played, silly, proved, failed, ahead, early int
 	t.Cleanup(func() {
-		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d with Silly, %d failed, %.0f a second; %d reads went ahead, %d too early\n",
-			played, *slots, len(dialects), how, silly, failed, float64(played)/time.Since(began).Seconds(), ahead, early)
+		fmt.Printf("sim: %d histories of %d slots in %d dialects%s, %d with Silly, %d with proofs, %d failed, %.0f a second; %d reads went ahead, %d too early\n",
+			played, *slots, len(dialects), how, silly, proved, failed, float64(played)/time.Since(began).Seconds(), ahead, early)
 	})
 	for _, d := range dialects {
 		t.Run(d.d.String(), func(t *testing.T) {
@@ -105,6 +105,9 @@ func TestHistories(t *testing.T) {
 				ahead, early = ahead+w.ahead, early+w.early
 				if w.silly {
 					silly++
+				}
+				if w.proved {
+					proved++
 				}
 				if w.err == nil {
 					continue

@@ -47,6 +47,7 @@ type world struct {
 	luck     *rand.Rand // what happens to a request when it is executed
 	pair     bool       // two clients
 	silly    bool       // with Config.Silly
+	proved   bool       // the server wants users to be proved, with Config.Auth
 	ahead    int        // reads that came before their fid was open
 	early    int        // and were executed before
 	sole     bool       // styxpersist is told that nobody else makes names
@@ -89,6 +90,7 @@ func (h History) run(wait func()) *world {
 	w.tears = w.random(1<<21).IntN(2) == 0
 	w.hasty = w.random(1<<23).IntN(3) == 0
 	w.silly = w.random(1<<20+3).IntN(4) == 0
+	w.proved = w.random(1<<20+4).IntN(8) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
 	}
@@ -156,8 +158,11 @@ func (w *world) begin(i int) {
 		served: make(chan error, 1), redial: make(chan chan<- rwc), dials: make(chan chan answer)}
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
-	var cfg styxpersist.Config
-	cfg, s.audit = styxpersist.Watched(styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole, Silly: w.silly})
+	cfg := styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole, Silly: w.silly}
+	if w.proved {
+		cfg.Auth = s.prove
+	}
+	cfg, s.audit = styxpersist.Watched(cfg)
 	go func() { s.served <- styxpersist.Serve(context.Background(), s.client, cfg) }()
 	r := w.random(1<<21 + i)
 	s.issue(&lib9p.Tversion{Msize: w.msize, Version: w.d.String()}, nil, nil, nil)

@@ -79,3 +79,33 @@ func TestMunge(t *testing.T) {
 		}
 	}
 }
+
+// Servers that have no authentication are mounted as they are, and the command is not run.
+func TestNoAuthentication(t *testing.T) {
+	for name, serve := range lab.Kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "file")
+			if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s := serve(t, "unix", dir)
+			ran := filepath.Join(t.TempDir(), "ran")
+			m := lab.MountAt(t, s, "-p", "-t", "fuse", "-o", "auth={touch "+ran+"}")
+			for range 2 {
+				lab.Within(t, lab.Patience, "look at a file", func() error {
+					b, err := os.ReadFile(filepath.Join(m.Dir, "file"))
+					if err == nil && string(b) != "x" {
+						t.Errorf("it has %q", b)
+					}
+					return err
+				})
+				s.Restart()
+			}
+			if _, err := os.Stat(ran); err == nil {
+				t.Error("the command was run")
+			}
+		})
+	}
+}
