@@ -158,10 +158,9 @@ func (s *session) attachPatiently(ctx context.Context, srv *server, t *lib9p.Tat
 		case !isAuthError(err):
 			return m, err
 		case number(err) != 0 || time.Since(began) >= authPatience:
-			s.log.Warn("cannot attach", "aname", t.Aname, "uname", t.Uname, "err", err)
 			return nil, err
 		}
-		s.log.Debug("cannot attach yet", "aname", t.Aname, "uname", t.Uname, "err", err)
+		s.log.Debug("cannot authenticate yet", "aname", t.Aname, "uname", t.Uname, "err", err)
 	}
 }
 

@@ -89,6 +89,9 @@ func (j *job) failed(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
+	if why := j.link.unproved.Load(); why != nil {
+		return fmt.Errorf("%s: %w", j.src, *why)
+	}
 	refusal, refused := errors.AsType[*lib9p.Error](err)
 	switch {
 	case refused && j.spec == "" && refusal.Number() != lib9p.EACCES:

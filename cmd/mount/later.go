@@ -17,6 +17,12 @@ type unreachable struct{ error }
 
 func (u unreachable) Unwrap() error { return u.error }
 
+// unproved is the error of a mount whose user could not be proved to the server, which has not refused him.
+type unproved struct{ err error }
+
+func (u unproved) Error() string { return "authentication failed: " + u.err.Error() }
+func (u unproved) Unwrap() error { return u.err }
+
 const (
 	// bootPatience is how long whoever mounts with -o bg waits for a server that neither answers nor refuses.
 	bootPatience = 5 * time.Second
@@ -41,7 +47,7 @@ func (j *job) untilThere(ctx context.Context, backend string) error {
 		return nil
 	}
 	j.later.begin = time.Now()
-	j.later.patience = time.AfterFunc(bootPatience, func() { j.later.goOn(j, "it does not answer") })
+	j.later.patience = time.AfterFunc(bootPatience, func() { j.later.goOn(j, "server is away, and is mounted when it is there: it does not answer") })
 	defer j.later.patience.Stop()
 	j.watch.await(j, "")
 	for pause := callLeast; ; pause = min(2*pause, callMost) {
@@ -50,11 +56,17 @@ func (j *job) untilThere(ctx context.Context, backend string) error {
 		if ctx.Err() != nil && !mounted {
 			return nil
 		}
-		if _, away := errors.AsType[unreachable](err); !away && !errors.Is(err, errNoAnswer) {
+		_, away := errors.AsType[unreachable](err)
+		_, mute := errors.AsType[unproved](err)
+		if !away && !mute && !errors.Is(err, errNoAnswer) {
 			return err
 		}
 		j.watch.await(j, err.Error())
-		j.later.goOn(j, err.Error())
+		if mute {
+			j.later.goOn(j, "server is mounted when it can be shown who attaches: "+err.Error())
+		} else {
+			j.later.goOn(j, "server is away, and is mounted when it is there: "+err.Error())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -66,7 +78,7 @@ func (j *job) untilThere(ctx context.Context, backend string) error {
 // goOn says, once, that the server is away, and ends the wait of who has started the mount.
 func (l *later) goOn(j *job, why string) {
 	if !l.waits.Swap(true) {
-		j.log.Warn("server is away, and is mounted when it is there: " + why)
+		j.log.Warn(why)
 		j.report.Ready()
 	}
 }

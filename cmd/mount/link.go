@@ -23,6 +23,8 @@ type link struct {
 	first lib9p.Transport
 	up    atomic.Bool // the mount is ready: from now on a lost connection is made anew
 
+	unproved atomic.Pointer[unproved] // why the user could not be proved to the server the last time; nil where he was
+
 	persist context.CancelCauseFunc // ends styxpersist
 	done    chan struct{}           // closed when it has ended
 	err     error                   // why, where it was not the client that hung up; set before
@@ -98,7 +100,7 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 			Observer: l.job.watch.observe, Counters: &l.job.watch.counters,
 		}
 		if l.job.options.auth != "" {
-			cfg.Auth = l.job.options.auth.Prove
+			cfg.Auth = l.prove
 		}
 		err := styxpersist.Serve(session, conn, cfg)
 		if err != nil && session.Err() == nil {
@@ -107,6 +109,18 @@ func (l *link) serve(ctx context.Context, conn lib9p.Transport) context.Context 
 		}
 	}()
 	return ctx
+}
+
+// prove has a command prove the user to the server. That it could not, which is nothing that the server has said, is
+// remembered: to the client it is a refusal.
+func (l *link) prove(ctx context.Context, afid io.ReadWriter, t *lib9p.Tauth) error {
+	err := l.job.options.auth.Prove(ctx, afid, t)
+	if _, refused := errors.AsType[*lib9p.Error](err); err == nil || refused {
+		l.unproved.Store(nil)
+	} else {
+		l.unproved.Store(&unproved{err})
+	}
+	return err
 }
 
 // hangUp ends the conversation of a kernel that waits for it in mount(2), where no signal reaches it. A kernel that has not

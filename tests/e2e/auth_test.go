@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -30,11 +31,11 @@ func TestMunge(t *testing.T) {
 	option := "auth={" + ours.Command() + "}"
 	for _, tt := range []struct{ option, says string }{
 		{"sole", "-o auth={command}"}, // without
-		{"auth={echo me}", "authentication failed: permission denied"},
-		{"auth={echo it is locked >&2; exit 1}", "exit status 1: it is locked"},
+		{"auth={echo me}", "permission denied"},
+		{"auth={echo it is locked >&2; exit 1}", "authentication failed: {echo it is locked >&2; exit 1}: exit status 1: it is locked"},
 	} {
 		out, err := lab.Run(t, lab.Bin("mount"), "-f", "-p", "-t", "fuse", "-o", tt.option, s.Addr, t.TempDir(), s.Aname)
-		if err == nil || !strings.Contains(out, "permission denied") || !strings.Contains(out, tt.says) {
+		if err == nil || !strings.Contains(out, tt.says) || strings.Count(out, "\n") != 1 {
 			t.Errorf("mount -o %s: %v: %s", tt.option, err, out)
 		}
 	}
@@ -107,5 +108,41 @@ func TestNoAuthentication(t *testing.T) {
 				t.Error("the command was run")
 			}
 		})
+	}
+}
+
+// A server that is there is mounted in the background when a credential can be shown to it.
+func TestMungeLater(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give diod a munged of the test's own")
+	}
+	t.Parallel()
+	dir, point := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	theirs := lab.NewMunge(t, nil)
+	ours := lab.NewMunge(t, theirs)
+	ours.Kill()
+	s := lab.DiodWith(t, "unix", dir, theirs, func() []string { return nil })
+	m := lab.Start(t, exec.Command(lab.Bin("mount"), "-p", "-t", "fuse", "-o", "bg,auth={"+ours.Command()+"}", s.Addr, point, s.Aname))
+	t.Cleanup(func() { lab.Detach(point) })
+	if state := m.Wait(lab.Patience); !state.Success() {
+		t.Fatalf("mount: %v: %s", state, m.Err())
+	}
+	lab.Until(t, lab.Patience, "the mount says what it waits for", func() bool {
+		return strings.Contains(m.Err(), "when it can be shown who attaches") && strings.Contains(m.Err(), "exit status")
+	})
+	ours.Start()
+	lab.Until(t, lab.Patience, "it is mounted", func() bool { return lab.Mounted(t, point) })
+	lab.Within(t, lab.Patience, "read a file", func() error {
+		_, err := os.ReadFile(filepath.Join(point, "file"))
+		return err
+	})
+	if out, err := lab.Run(t, lab.Bin("unmount"), point); err != nil {
+		t.Errorf("unmount: %v: %s", err, out)
+	}
+	if lines := strings.Count(m.Err(), "\n"); lines != 2 {
+		t.Errorf("it says %d lines:\n%s", lines, m.Err())
 	}
 }
