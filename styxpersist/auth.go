@@ -64,7 +64,8 @@ func (s *session) attachProved(ctx context.Context, srv *server, own *request, t
 	return m, err
 }
 
-// authenticate proves the user of t to srv and returns the afid for the attach, NoFid where the server wants no proof or the function has none.
+// authenticate proves the user of t to srv and returns the afid for the attach, NoFid where the server
+// wants no proof or the function has none.
 // A server that will have no Tauth may do so because it asks for no proof, and says it in many ways: the
 // attach will show what it thinks.
 func (s *session) authenticate(ctx context.Context, srv *server, t *lib9p.Tattach, ask asker) (uint32, error) {
@@ -177,10 +178,23 @@ func attachRefusal(err error) *lib9p.Error {
 	return errIO
 }
 
-// authAgain reports whether an attach of the session's own that has been tried since began, and failed with err, is tried
-// again. A server may be there before what it judges proofs with is; then it refuses what it took before.
-func authAgain(err error, began time.Time) bool {
-	return isAuthError(err) && (number(err) == 0 || time.Since(began) < authGrace)
+// A doubted proof is one that a server may not believe at first: it may be there before what it judges proofs with is, and
+// then refuses what it took before.
+type doubted struct {
+	since time.Time // when it was refused first; zero where it has not been
+}
+
+// again reports whether an attach of the session's own that failed with err is tried again for the proof's sake.
+func (d *doubted) again(err error) bool {
+	switch {
+	case !isAuthError(err):
+		return false
+	case number(err) == 0:
+		return true
+	case d.since.IsZero():
+		d.since = time.Now()
+	}
+	return time.Since(d.since) < authGrace
 }
 
 // inAuthOrder returns roots, which are its own now, in the order in which they are attached: some servers let

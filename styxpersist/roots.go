@@ -98,13 +98,13 @@ func (s *session) rootWay(srv *server, r *root) *rootWay {
 // attachUntil attaches r, again and again while what stands against it may pass.
 func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 	pauses := backoff{least: 100 * time.Millisecond, most: 5 * time.Second, rand: spread(uint64(len(r.aname)))}
-	began := time.Now()
+	var proof doubted
 	if s.link.cfg.Auth != nil {
 		s.after(authSlow, func() { s.takesTime(srv, w) })
 	}
 	for said := false; sleep(srv.ctx, pauses.pause()) == nil; {
 		err := s.attach(srv, r, w)
-		if !passing(err) && !isBusy(err) && !authAgain(err, began) {
+		if !passing(err) && !isBusy(err) && !proof.again(err) {
 			s.mu.Lock()
 			w.err = err
 			close(w.ready)
