@@ -129,7 +129,7 @@ func (w *world) hid(c *sconn, r *sreq, h hiding, reply lib9p.Msg, removers []*op
 
 // cut takes e away, as r says. With Silly the file has a hidden name for those who had it open by e, unless they could not be spared.
 func (w *world) cut(r *sreq, e *entry) {
-	if o := r.op; w.silly && o != nil && e.node.isRegular() && !e.isHidden() && !o.s.lost(e) {
+	if o := r.op; w.silly && o != nil && e.node.isRegular() && !e.isHidden() && !o.s.lost(e) && !o.s.lost(o.via) {
 		for _, f := range o.s.sorted() {
 			if f.via != e || f == o.fid || !f.kept(o.issued) {
 				continue
