@@ -375,8 +375,11 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 // written judges a write at an offset: to a regular file it can be made again.
 func (p *prober) written(r *request) (verdict, error) {
 	p.s.mu.Lock()
-	n := r.fid.node
+	n, toEnd := r.fid.node, p.s.appends(r.fid)
 	p.s.mu.Unlock()
+	if toEnd { // only with the others to the file could it be proved, and it is not known as one of them
+		return undecided, nil
+	}
 	sfid, ok, err := p.stand(n)
 	if err != nil || !ok {
 		return undecided, err

@@ -128,12 +128,18 @@ func (s *session) found(n *node) {
 	n.parent.children[n.name] = n
 }
 
-// merge makes the fids of old n's, which is the same file by another name.
+// merge makes the fids of old n's, which is the same file by another name, and the writes on them.
 func (s *session) merge(old, n *node) {
 	old.hold()
 	for _, f := range s.fids {
 		if f.node == old {
 			f.setNode(n)
+		}
+	}
+	for _, r := range s.reqs {
+		if r != nil && r.writes == old {
+			r.uncountWrite()
+			r.countWrite()
 		}
 	}
 	if n.kind == kindUnknown {

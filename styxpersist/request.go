@@ -110,6 +110,13 @@ func (r *request) countWrite() {
 	}
 }
 
+// uncountWrite is the inverse of countWrite.
+func (r *request) uncountWrite() {
+	r.writes.writing--
+	r.writes.drop()
+	r.writes = nil
+}
+
 // msg returns the request's message.
 func (r *request) msg(d lib9p.Dialect) lib9p.Msg {
 	_, m, err := lib9p.Unpack(d, r.frame)
@@ -201,9 +208,7 @@ func (s *session) finish(r *request) {
 		r.quit()
 	}
 	if r.writes != nil {
-		r.writes.writing--
-		r.writes.drop()
-		r.writes = nil
+		r.uncountWrite()
 	}
 	r.moved.drop()
 	r.moved = nil
