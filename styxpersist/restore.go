@@ -74,11 +74,13 @@ func (s *session) restore(c *comeback) (sfid uint32, locked bool) {
 			return 0, false
 		}
 		w := s.wayTo(f)
+		w.node.hold() // which may be gone, and the fid clunked, before it is done
 		moves := s.moves
 		s.mu.Unlock()
 
 		sfid, err := s.reach(srv, &w)
 		s.mu.Lock()
+		w.node.drop()
 		if f.back != c {
 			if err == nil {
 				srv.discard(sfid)
