@@ -459,7 +459,7 @@ func (s *session) replaced(r *request) {
 // mayBeHidden reports whether a request is under way that may have given n, which is not found by its name any more, a hidden one.
 func (s *session) mayBeHidden(n *node) bool {
 	return s.namer != nil && slices.ContainsFunc(s.reqs, func(r *request) bool {
-		return r != nil && r.hide != nil && r.hide.n == n && (r.hide.beside || r.hide.asked || r.hide.ask != nil)
+		return r != nil && r.hide != nil && r.hide.n == n && !r.hide.asIs && (r.hide.beside || r.hide.asked || r.hide.ask != nil)
 	})
 }
 
