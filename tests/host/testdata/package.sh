@@ -77,6 +77,12 @@ crash
 [ "$(cat "$point/file")" = contents ] || fail 'a mount of fstab did not survive'
 gone
 
+# The command has a comma of its own, which is no matter of who reads fstab.
+printf '%s %s styx noauto,persist,auth={munge\\040-n\\040-t\\0401,ro},noexec 0 0\n' "$addr" "$point" >"$work/fstab"
+mount -T "$work/fstab" "$point"
+mounted 'fuse.styx rw.*noexec'
+gone
+
 # A server that is away at boot.
 kill -9 "$server"
 wait "$server" 2>/dev/null || true
