@@ -142,7 +142,7 @@ func (o *op) ageless(m lib9p.Msg) lib9p.Msg {
 // off there by another client since, which looks the same.
 func (o *op) shortened(m lib9p.Msg) *exec {
 	reply, ok := m.(*lib9p.Rwrite)
-	if !ok || !o.inDoubt() || !o.fid.node.append {
+	if !ok || !o.inDoubt() || !o.fid.appends(o.s.w.d) {
 		return nil
 	}
 	for i := range o.execs {
