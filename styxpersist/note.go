@@ -69,7 +69,7 @@ func (s *session) note(f lib9p.Frame) (*request, error) {
 	if typ == lib9p.TypeTclunk && s.clunkHere(r) {
 		return nil, nil
 	}
-	if s.tired {
+	if s.tired || s.lacksTree(r) {
 		s.tireOf(r)
 		return nil, nil
 	}

@@ -199,10 +199,13 @@ func (s *session) enlist(c *comeback) {
 
 // unpark has those begin that wait for w, which is ready.
 func (s *session) unpark(srv *server, w *rootWay) {
+	for _, do := range w.proofs {
+		s.inTurn(srv, do)
+	}
 	for _, c := range w.parked {
 		s.enlist(c)
 	}
-	w.parked = nil
+	w.parked, w.proofs = nil, nil
 	s.fill(srv)
 }
 
@@ -297,6 +300,15 @@ func (s *session) inTurn(srv *server, do func()) {
 		})
 	})
 	s.fill(srv)
+}
+
+// proveInTurn has r, or with it others in its tree, looked into when it has its turn, and the tree is there.
+func (s *session) proveInTurn(srv *server, r *request, do func()) {
+	if w := s.rootWay(srv, r.fid.node.root); !w.isReady() {
+		w.proofs = append(w.proofs, do)
+	} else {
+		s.inTurn(srv, do)
+	}
 }
 
 // pause lets others have the place of c in the window for a while, longer each time.

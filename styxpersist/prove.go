@@ -40,10 +40,10 @@ func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 func (s *session) proveSoon(srv *server, r *request, files map[*node]bool) {
 	switch n := r.writes; {
 	case !s.writesToEnd(r):
-		s.inTurn(srv, func() { s.prove(srv, r) })
+		s.proveInTurn(srv, r, func() { s.prove(srv, r) })
 	case !files[n]:
 		files[n] = true
-		s.inTurn(srv, func() { s.proveAppends(srv, n) })
+		s.proveInTurn(srv, r, func() { s.proveAppends(srv, n) })
 	}
 }
 

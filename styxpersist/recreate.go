@@ -45,7 +45,7 @@ func (s *session) proveAgain(r *request) {
 		r.fid.barrier = nil
 	}
 	r.fid.waiting = append([]*request{r}, r.fid.waiting...)
-	s.inTurn(srv, func() { s.prove(srv, r) })
+	s.proveInTurn(srv, r, func() { s.prove(srv, r) })
 }
 
 // allows reports whether a file made by m lets its owner open it as m does.

@@ -19,7 +19,10 @@ type rootWay struct {
 	qid      lib9p.Qid
 	err      error // refused, for as long as the connection lives; mutex
 
+	tired bool // with Config.Soft: it is not ready for so long that nobody waits for it; mutex
+
 	parked []*comeback // that wait for it; mutex
+	proofs []func()    // of requests in its tree, that do; mutex
 }
 
 func (w *rootWay) isReady() bool { return closed(w.ready) }
@@ -102,11 +105,18 @@ func (s *session) attachUntil(srv *server, r *root, w *rootWay) {
 	if s.link.cfg.Auth != nil {
 		s.after(authSlow, func() { s.takesTime(srv, w) })
 	}
+	if soft := s.link.cfg.Soft; soft > 0 {
+		s.after(soft, func() { s.tireOfTree(srv, w) })
+	}
 	for said := false; sleep(srv.ctx, pauses.pause()) == nil; {
 		err := s.attach(srv, r, w)
 		if !passing(err) && !isBusy(err) && !proof.again(err) {
 			s.mu.Lock()
 			w.err = err
+			if w.tired {
+				w.tired = false
+				srv.tiring--
+			}
 			close(w.ready)
 			s.unpark(srv, w)
 			s.mu.Unlock()

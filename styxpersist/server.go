@@ -43,6 +43,7 @@ type server struct {
 	discards  []uint32 // sfids that the server may have made and nobody wants
 	unknown   int      // answers to no question
 	roots     map[*root]*rootWay
+	tiring    int // of these, for which nobody waits any longer
 	helpers   map[helperKey]*helper
 	eased     map[fileKey]bool // files that may have another mode than their own, or had
 	swept     bool             // helpers are not kept any more

@@ -115,7 +115,7 @@ func (s *session) hide(srv *server, r *request) {
 	if r.fid2 != nil {
 		r.fid2.barrier = r
 	}
-	s.inTurn(srv, func() { s.prove(srv, r) })
+	s.proveInTurn(srv, r, func() { s.prove(srv, r) })
 }
 
 // goOn has r sent, now that what was before it is done.

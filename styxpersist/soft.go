@@ -11,6 +11,7 @@ import (
 // With Config.Soft nobody waits for ever: once the server has been away, or silent, for so long, what waits is answered with an
 // error, and what comes is, at once, until the server says something. What may have been done is said to be in doubt, and
 // is neither sent again nor looked into: who has got an error may have done something else by now.
+// The same holds for one tree, where the server is there and the tree cannot be attached for so long.
 
 // softAfter gives up on what waits d from now, if the server is still away as it is now.
 func (s *session) softAfter(d time.Duration) {
@@ -66,4 +67,34 @@ func (s *session) tireOf(r *request) {
 	default:
 		s.refuse(r, errNoServer)
 	}
+}
+
+// tireOfTree gives up on what waits for the tree of w, unless it is there, until it is.
+func (s *session) tireOfTree(srv *server, w *rootWay) {
+	if w.isReady() || srv.ctx.Err() != nil {
+		return
+	}
+	w.tired = true
+	srv.tiring++
+	for _, r := range s.inOrder() {
+		if r.typ != lib9p.TypeTflush && s.lacksTree(r) {
+			r.kept = true
+			s.tireOf(r)
+		}
+	}
+}
+
+// lacksTree reports whether r waits for a tree that nobody waits for any longer.
+func (s *session) lacksTree(r *request) bool {
+	if s.srv == nil || s.srv.tiring == 0 {
+		return false
+	}
+	for _, f := range [...]*fid{r.fid, r.fid2} {
+		if f != nil && f.node != nil && !f.usable(s.srv.gen) {
+			if w := s.srv.roots[f.node.root]; w != nil && w.tired {
+				return true
+			}
+		}
+	}
+	return false
 }
