@@ -65,7 +65,8 @@ func (s *session) move(r *request, n, dir *node, name string) {
 	same := old != nil && old != n && sameFile(old.qid, n.qid)
 	if same && old.seen < r.seq {
 		delete(dir.absent, name)
-		s.namesChanged(n, dir) // the file had both names: rename(2) changes nothing then, and is a success
+		s.namesChanged(n, dir)   // the file had both names: rename(2) changes nothing then, and is a success
+		n.orAt(place{dir, name}) // but the other may have gone, which nobody has told
 		return
 	}
 	s.leaves(r, n)
