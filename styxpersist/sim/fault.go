@@ -79,6 +79,10 @@ func (w *world) die(c *sconn, r *rand.Rand) {
 		c.lateFor = time.Duration(1500+r.IntN(1300)) * time.Millisecond
 	}
 	c.lateUntil = c.timeout.Add(time.Hour)
+	if w.deaf && r.IntN(2) == 0 {
+		c.hung, c.timeout, c.lateUntil = true, time.Time{}, c.timeout.Add(24*time.Hour)
+		text += ", for good"
+	}
 	c.unsaid = nil
 	c.sess.deaths++
 	w.trace(evFault, c.sess, c.gen, nil, nil).text = text
@@ -175,6 +179,13 @@ func (w *world) hungUp(c *sconn) {
 	c.fenced = true
 	c.c.fail(io.EOF, errPipe, false)
 	c.end()
+}
+
+// givenUp takes in that the session does not wait any longer for a connection that says nothing: it has listened for a second more,
+// and ended its side.
+func (c *sconn) givenUp() {
+	c.w.trace(evFault, c.sess, c.gen, nil, nil).text = "is given up by styxpersist"
+	c.hung, c.lateUntil = false, time.Now().Add(c.lateFor-time.Second)
 }
 
 // hole makes writes go nowhere after n bytes.

@@ -250,6 +250,9 @@ func (s *session) mayDie(f *cfid) bool {
 	if len(f.locks) > 0 && slices.ContainsFunc(f.node.lockers, func(proc uint32) bool { return proc != f.owner() }) {
 		return true // another has got the lock meanwhile
 	}
+	if len(f.locks) > 0 && s.w.deaf {
+		return true // a server that says nothing does not give a lock back in time
+	}
 	if f.node != nil && f.node.excl {
 		return true
 	}

@@ -47,9 +47,12 @@ func (s *session) prove(ctx context.Context, afid io.ReadWriter, t *lib9p.Tauth)
 	return nil
 }
 
-// unproved reports whether e is what a client is told whose user could not be proved.
+// unproved reports whether e is what a client is told whose user could not be proved: for lack of a proof, or to a server that is silent.
 func (w *world) unproved(o *op, e *lib9p.Error) bool {
-	return w.proved && o.typ == lib9p.TypeTattach && e.Number() == lib9p.EACCES && (w.d == lib9p.L || strings.Contains(e.Ename, errNoProof.Error()))
+	if !w.proved || o.typ != lib9p.TypeTattach || e.Number() != lib9p.EACCES {
+		return false
+	}
+	return w.d == lib9p.L || strings.Contains(e.Ename, errNoProof.Error()) || w.deaf && strings.Contains(e.Ename, context.DeadlineExceeded.Error())
 }
 
 // auth makes an authentication file.

@@ -34,6 +34,7 @@ type sconn struct {
 	lateFor   time.Duration
 	lateUntil time.Time // when nothing more is executed
 	timeout   time.Time // when the session learns that the connection is silent
+	hung      bool      // dead, and nothing tells the session
 	doomed    func()    // ends it from the session's side
 	dieAfter  int       // executions until it dies
 }
@@ -85,9 +86,12 @@ func (c *sconn) arrive() {
 		c.gone = true
 		c.frames()
 	}
-	if ended && !c.dead {
+	switch {
+	case ended && !c.dead:
 		// The session hung up: what it had sent is done, or not, before the end is seen.
 		c.w.hungUp(c)
+	case ended && c.hung:
+		c.givenUp()
 	}
 }
 

@@ -47,6 +47,7 @@ type world struct {
 	luck     *rand.Rand // what happens to a request when it is executed
 	pair     bool       // two clients
 	silly    bool       // with Config.Silly
+	deaf     bool       // of connections that fall silent the session learns no more than that
 	proved   bool       // the server wants users to be proved, with Config.Auth
 	ahead    int        // reads that came before their fid was open
 	early    int        // and were executed before
@@ -90,6 +91,7 @@ func (h History) run(wait func()) *world {
 	w.tears = w.random(1<<21).IntN(2) == 0
 	w.hasty = w.random(1<<23).IntN(3) == 0
 	w.silly = w.random(1<<20+3).IntN(4) == 0
+	w.deaf = w.random(1<<20+4).IntN(6) == 0
 	w.proved = w.random(1<<20+4).IntN(8) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
@@ -260,7 +262,7 @@ func (w *world) mayHappen(c *sconn, r *rand.Rand, may func(int, func())) {
 	if c.dead && c.lateAt != 0 && !time.Now().Before(c.lateUntil) {
 		c.end()
 	}
-	if len(c.pending) > 0 && (!c.dead || c.lateAt != 0 && (!w.haunted || c.timeout.IsZero())) {
+	if len(c.pending) > 0 && (!c.dead || c.lateAt != 0 && (!w.haunted || c.timeout.IsZero() && !c.hung)) {
 		weight := 8
 		if c.dead {
 			weight = 2
@@ -358,14 +360,18 @@ func (w *world) finish(r *rand.Rand) {
 		}
 		return true
 	}
-	if !w.until(r, 10*time.Minute, idle) {
+	long := 10 * time.Minute
+	if w.deaf {
+		long = time.Hour // a session is patient with a server that may be at something
+	}
+	if !w.until(r, long, idle) {
 		w.unanswered()
 	}
 	for _, s := range w.sessions {
 		for _, f := range s.sorted() {
 			if w.err == nil {
 				s.issue(&lib9p.Tclunk{Fid: f.num}, f, nil, nil)
-				w.until(r, 10*time.Minute, s.idle)
+				w.until(r, long, s.idle)
 			}
 		}
 	}
