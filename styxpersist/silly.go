@@ -216,6 +216,8 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 	switch {
 	case err != nil:
 		return undecided, err
+	case !is && asked:
+		return p.neither(r, h, dir)
 	case !is:
 		return p.notThere(r)
 	case asked && !p.fenced && !h.links:
@@ -225,6 +227,21 @@ func (p *prober) takeName(r *request, h *hiding) (verdict, error) {
 		return asItIs, err
 	}
 	return p.giveName(r, h, dir, at.sfid)
+}
+
+// neither is the verdict on a file that was found by neither name. An old connection may have hidden it between the two looks, and may
+// still if it gets its name back.
+func (p *prober) neither(r *request, h *hiding, dir uint32) (verdict, error) {
+	at, err := p.step(dir, h.as)
+	switch {
+	case err != nil:
+		return undecided, err
+	case at.ok:
+		return p.named(r, h), nil
+	case !h.links && !p.fenced && !p.drained:
+		return undecided, errDraining
+	}
+	return p.notThere(r)
 }
 
 // giveName has the server give the hidden name to the file on which sfid, in the directory dir, stands.
