@@ -76,6 +76,9 @@ func (c *sconn) walk(r *sreq, m *lib9p.Twalk) (lib9p.Msg, bool, *sfid) {
 	case f == nil:
 		reply, _ := c.refuse(lib9p.EBADF)
 		return reply, false, nil
+	case f.open && r.op != nil && r.op.outcome == flushed: // it was told so when the server was silent, and has gone on
+		reply, _ := c.refuse(lib9p.EINVAL)
+		return reply, false, nil
 	case f.open:
 		c.w.fail("styxpersist walked from fid %d, which is open", m.Fid)
 	case m.Newfid != m.Fid && c.fids[m.Newfid] != nil:
