@@ -288,18 +288,29 @@ func (s *session) finished(c *comeback) {
 	s.fill(srv)
 }
 
-// inTurn has do done when it has its turn: before the fids that no request waits for. The mutex is held.
-func (s *session) inTurn(srv *server, do func()) {
-	srv.asked.put(func() {
-		s.spawn(func() {
-			do()
-			s.mu.Lock()
-			srv.window.busy--
-			s.fill(srv)
-			s.mu.Unlock()
-		})
-	})
+// turn returns what is closed when there is a place in the window for its caller: before the fids that no request waits
+// for. The mutex is held.
+func (s *session) turn(srv *server) <-chan struct{} {
+	turn := make(chan struct{})
+	srv.asked.put(func() { close(turn) })
 	s.fill(srv)
+	return turn
+}
+
+// inTurn has do done when it has its turn; where srv dies before that, then, for do to let go of what it holds. The mutex is held.
+func (s *session) inTurn(srv *server, do func()) {
+	turn := s.turn(srv)
+	s.spawn(func() {
+		select {
+		case <-turn:
+		case <-srv.ctx.Done():
+		}
+		do()
+		s.mu.Lock()
+		srv.window.busy--
+		s.fill(srv)
+		s.mu.Unlock()
+	})
 }
 
 // proveInTurn has r, or with it others in its tree, looked into when it has its turn, and the tree is there.
@@ -348,10 +359,8 @@ func (s *session) outside(srv *server, wait func()) bool {
 	s.fill(srv)
 	s.mu.Unlock()
 	wait()
-	turn := make(chan struct{})
 	s.mu.Lock()
-	srv.asked.put(func() { close(turn) })
-	s.fill(srv)
+	turn := s.turn(srv)
 	s.mu.Unlock()
 	select {
 	case <-turn:
