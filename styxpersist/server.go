@@ -72,9 +72,10 @@ const (
 	tagUnused = 0xfffe // a stag that no request ever has
 	maxTags   = 0xff00
 	maxOwn    = 4096 // of them for the session's own requests
-	// Numbers wait in a queue this long before they are used again: a
-	// server that mixes up an old use and a new one then does no harm.
-	tagsAtRest  = 64
+	// Numbers wait in a queue this long before they are used again: a server that mixes up an old use and a new one then
+	// does no harm. Diod does: a Tflush may meet the request before that had the tag, so that the one that is meant is answered
+	// behind the Rflush.
+	tagsAtRest  = 256
 	sfidsAtRest = 1024
 )
 

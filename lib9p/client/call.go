@@ -54,8 +54,9 @@ type call struct {
 
 // A slot is the state of a tag.
 type slot struct {
-	call     *call // nil when answered
-	flushing bool  // Tflush was sent and not answered; the tag must not be used again before
+	call     *call  // nil when answered
+	flushing bool   // Tflush was sent and not answered; the tag must not be used again before
+	next     uint16 // the tag that came free after this one
 }
 
 // newCall returns a call that is its caller's.

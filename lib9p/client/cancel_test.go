@@ -153,25 +153,25 @@ func TestLateFid(t *testing.T) {
 		call  func(context.Context, *client.Fid) (*client.Fid, error)
 		sent  string
 		reply string
-		clunk bool
+		clunk int // the tag of the clunk, or -1
 	}{
 		{"walk", func(ctx context.Context, f *client.Fid) (*client.Fid, error) { return f.Walk(ctx, "x") },
-			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rwalk tag 0 nwqid 1 (0000000000000005 0 -)", true},
+			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rwalk tag 0 nwqid 1 (0000000000000005 0 -)", 1},
 		{"refused walk", func(ctx context.Context, f *client.Fid) (*client.Fid, error) { return f.Walk(ctx, "x") },
-			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rlerror tag 0 ecode 2", false},
+			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rlerror tag 0 ecode 2", -1},
 		{"flushed walk", func(ctx context.Context, f *client.Fid) (*client.Fid, error) { return f.Walk(ctx, "x") },
-			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rflush tag 32768", true},
+			"Twalk tag 0 fid 0 newfid 1 nwname 1 x", "Rflush tag 32768", 0},
 		{"xattrwalk", func(ctx context.Context, f *client.Fid) (*client.Fid, error) {
 			g, _, err := f.Xattrwalk(ctx, "user.x")
 			return g, err
-		}, "Txattrwalk tag 0 fid 0 newfid 1 name user.x", "Rxattrwalk tag 0 size 3", true},
+		}, "Txattrwalk tag 0 fid 0 newfid 1 name user.x", "Rxattrwalk tag 0 size 3", 1},
 		{"attach", func(ctx context.Context, f *client.Fid) (*client.Fid, error) {
 			return f.Conn().Attach(ctx, nil, "u", "a", 1)
-		}, "Tattach tag 0 fid 1 afid 4294967295 uname u aname a nuname 1", "Rattach tag 0 qid (0000000000000005 0 d)", true},
+		}, "Tattach tag 0 fid 1 afid 4294967295 uname u aname a nuname 1", "Rattach tag 0 qid (0000000000000005 0 d)", 1},
 		{"auth", func(ctx context.Context, f *client.Fid) (*client.Fid, error) {
 			g, _, err := f.Conn().Auth(ctx, "u", "a", 1)
 			return g, err
-		}, "Tauth tag 0 afid 1 uname u aname a nuname 1", "Rauth tag 0 aqid (0000000000000005 0 A)", true},
+		}, "Tauth tag 0 afid 1 uname u aname a nuname 1", "Rauth tag 0 aqid (0000000000000005 0 A)", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -189,9 +189,9 @@ func TestLateFid(t *testing.T) {
 				good(t, walk)
 
 				p.send(tt.reply)
-				if tt.clunk {
-					p.want("Tclunk tag 1 fid 1")
-					p.send("Rlerror tag 1 ecode 9")
+				if tt.clunk >= 0 {
+					p.want(fmt.Sprintf("Tclunk tag %d fid 1", tt.clunk))
+					p.send(fmt.Sprintf("Rlerror tag %d ecode 9", tt.clunk))
 				}
 				start(func() (*client.Fid, error) { return root.Walk(t.Context(), "z") })
 				if got := p.next(); !strings.Contains(got, "fid 0 newfid 1 nwname 1 z") {
@@ -284,7 +284,7 @@ func TestFlushedRemove(t *testing.T) {
 		p.want("Tflush tag 32768 oldtag 0")
 		p.send("Rflush tag 32768")
 		cancelled(t, remove)
-		p.want("Tclunk tag 1 fid 1")
-		p.send("Rclunk tag 1")
+		p.want("Tclunk tag 0 fid 1")
+		p.send("Rclunk tag 0")
 	})
 }

@@ -37,7 +37,7 @@ type Conn struct {
 	wake     *sync.Cond // the writer waits for queue or err
 	queue    []*buffer  // packed requests that wait for the writer, in order
 	slots    []slot     // by tag
-	freeTags []uint16
+	resting  tagQueue
 	tagFreed chan struct{} // closed and replaced when a tag comes free; nil while nobody waits for one
 	nextFid  uint32
 	freeFids []uint32

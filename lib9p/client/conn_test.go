@@ -180,6 +180,32 @@ func TestAllTagsTaken(t *testing.T) {
 	})
 }
 
+// TestTagsRest: a tag that has come free is not used again before many others are.
+func TestTagsRest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, p := open(t)
+		const rest = 256
+		last := make(map[uint16]int)
+		for i := range 4 * rest {
+			call := startErr(func() error { return f.Fsync(t.Context(), false) })
+			m, err := p.r.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			tag := m.Tag()
+			if n, used := last[tag]; used && i-n <= rest {
+				t.Fatalf("tag %d is used again after %d others", tag, i-n-1)
+			}
+			last[tag] = i
+			p.raw([]byte{7, 0, 0, 0, lib9p.TypeRfsync, byte(tag), byte(tag >> 8)})
+			good(t, call)
+		}
+		if len(last) > rest+1 {
+			t.Errorf("%d tags for one request at a time", len(last))
+		}
+	})
+}
+
 // A counted conn counts writes.
 type counted struct {
 	net.Conn

@@ -4,7 +4,7 @@ package client
 func (c *Conn) Idle(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.queue) == 0 && len(c.discards) == 0 && len(c.freeTags) == len(c.slots) && int(c.nextFid)-len(c.freeFids) == n
+	return len(c.queue) == 0 && len(c.discards) == 0 && c.resting.n == len(c.slots) && int(c.nextFid)-len(c.freeFids) == n
 }
 
 // MaxTags is how many calls can be in flight.

@@ -104,12 +104,25 @@ func (c *Conn) discard(f *Fid) {
 }
 
 // hasTag reports whether a tag is free. c.mu is held, as for the other functions of tags.
-func (c *Conn) hasTag() bool { return len(c.freeTags) > 0 || len(c.slots) < maxTags }
+func (c *Conn) hasTag() bool { return c.resting.n > 0 || len(c.slots) < maxTags }
+
+// A tagQueue is the tags that are free, in the order in which they came so. They are linked through their slots.
+type tagQueue struct {
+	first, last uint16
+	n           int
+}
+
+// tagsAtRest is how many others come free before a tag is used again. A server that looks for what a Tflush
+// is about among requests that it has just answered, too, would find the old one with the tag, and answer the new one behind
+// the Rflush: diod does (libnpfs/fcall.c).
+const tagsAtRest = 256
 
 func (c *Conn) takeTag() uint16 {
-	if n := len(c.freeTags); n > 0 {
-		tag := c.freeTags[n-1]
-		c.freeTags = c.freeTags[:n-1]
+	q := &c.resting
+	if q.n > tagsAtRest || len(c.slots) == maxTags {
+		tag := q.first
+		q.first = c.slots[tag].next
+		q.n--
 		return tag
 	}
 	c.slots = append(c.slots, slot{})
@@ -118,7 +131,14 @@ func (c *Conn) takeTag() uint16 {
 
 // freeTag makes the tag of an empty slot free.
 func (c *Conn) freeTag(tag uint16) {
-	c.freeTags = append(c.freeTags, tag)
+	q := &c.resting
+	if q.n == 0 {
+		q.first = tag
+	} else {
+		c.slots[q.last].next = tag
+	}
+	q.last = tag
+	q.n++
 	if n := len(c.discards); n > 0 {
 		f := c.discards[n-1]
 		c.discards = c.discards[:n-1]

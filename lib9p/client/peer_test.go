@@ -18,11 +18,12 @@ type peer struct {
 	d    lib9p.Dialect
 	conn net.Conn
 	r    *lib9p.Reader
+	tags tags
 }
 
 func newPeer(t *testing.T, d lib9p.Dialect) (*peer, net.Conn) {
 	ours, theirs := net.Pipe()
-	return &peer{t: t, d: d, conn: theirs, r: lib9p.NewReader(theirs, 1<<20)}, ours
+	return &peer{t: t, d: d, conn: theirs, r: lib9p.NewReader(theirs, 1<<20), tags: newTags()}, ours
 }
 
 // want reads the next message, which must look like line.
@@ -43,6 +44,9 @@ func (p *peer) next() string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	if tag, err = p.tags.heard(tag, m); err != nil {
+		p.t.Fatalf("client sent %s: %v", lib9p.Format(p.d, tag, m), err)
+	}
 	return lib9p.Format(p.d, tag, m)
 }
 
@@ -53,7 +57,7 @@ func (p *peer) send(line string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	f, err := lib9p.Pack(p.d, tag, m)
+	f, err := lib9p.Pack(p.d, p.tags.said(tag, m), m)
 	if err != nil {
 		p.t.Fatal(err)
 	}
