@@ -134,7 +134,7 @@ func (w *world) cut(r *sreq, e *entry) {
 			if f.via != e || f == o.fid || !f.kept(o.issued) {
 				continue
 			}
-			if e.heir = o.s.hiddenName(e.node); e.heir == nil && !o.bared {
+			if e.heir = o.s.hiddenName(e.node); e.heir == nil && !o.bared && !o.s.mayDie(f) {
 				w.fail("operation %d, %s, removed file %d, which fid %d has open", o.id, lib9p.TypeName(o.typ), e.node.path, f.num)
 			}
 		}
