@@ -13,6 +13,7 @@ func (s *session) lose(srv *server) {
 	s.gate.Lock()
 	writeErr := srv.lastWriteErr()
 	s.mu.Lock()
+	s.soften()
 	s.srv, s.fidsFollow = nil, false
 	srv.dead = true
 	s.wary = s.wary || srv.diedAhead()
@@ -23,7 +24,6 @@ func (s *session) lose(srv *server) {
 		s.ended(srv, true)
 	}
 	s.absence = s.counters.begin()
-	s.softAfter(s.link.cfg.Soft)
 	s.counters.Deaths.Add(1)
 	open, all := s.strand(srv), s.inOrder()
 	for _, r := range append(all, s.ready...) {

@@ -24,7 +24,9 @@ func (s *session) resume(srv *server) {
 	s.mu.Lock()
 	defer s.gate.Unlock()
 	defer s.mu.Unlock()
-	s.srv, s.tired = srv, false
+	if s.srv = srv; !closed(srv.gone) {
+		s.tired, s.useless = false, time.Time{}
+	}
 	s.kick()
 	if s.absence.since.IsZero() {
 		srv.isBack, srv.swept = true, true

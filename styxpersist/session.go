@@ -53,6 +53,7 @@ type session struct {
 	room      *sync.Cond     // of mu: bytes became less, or the session ends
 	nums      *numbering     // of the server's qids, nil where the client has the same
 	keepsQids bool           // the server has come back with the qids that it had
+	useless   time.Time      // since when no server has been of use, with Config.Soft
 	absence   absence        // the present or last one of the server
 
 	namer    *hidden.Namer   // nil: removed files are removed

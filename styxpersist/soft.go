@@ -13,14 +13,17 @@ import (
 // is neither sent again nor looked into: who has got an error may have done something else by now.
 // The same holds for one tree, where the server is there and the tree cannot be attached for so long.
 
-// softAfter gives up on what waits d from now, if the server is still away as it is now.
-func (s *session) softAfter(d time.Duration) {
-	if d <= 0 {
+// soften takes in that a connection is dead, and gives up on what waits when none has been of use for so long. One that dies
+// before its trees are attached was of none.
+func (s *session) soften() {
+	d := s.link.cfg.Soft
+	if d <= 0 || !s.useless.IsZero() {
 		return
 	}
-	since := s.absence.since
+	since := time.Now()
+	s.useless = since
 	s.after(d, func() {
-		if s.srv == nil && s.absence.since == since {
+		if s.srv == nil && s.useless == since {
 			s.tire()
 		}
 	})
