@@ -203,6 +203,8 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 	switch {
 	case w.role == roleXattrR:
 		sfid, err = s.reachXattr(srv, sfid, w)
+	case w.role == roleXattrW && s.isDropped(w.fid): // what the client gave up must not be written
+		err = errGone
 	case w.role == roleXattrW:
 		var begun bool
 		if begun, err = s.rewriteAttr(srv, sfid, w.attr); begun && err != nil {
@@ -216,6 +218,12 @@ func (s *session) reach(srv *server, w *wayTo) (uint32, error) {
 		return 0, err
 	}
 	return sfid, nil
+}
+
+func (s *session) isDropped(f *fid) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return f.dropped
 }
 
 // reopen opens sfid as w was open, and sends behind that what may go ahead.
