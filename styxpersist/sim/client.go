@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"9fans.net/go/plan9"
 
@@ -25,14 +26,16 @@ type session struct {
 	audit  func(fids map[uint32]bool) error
 	proofs atomic.Int64 // that were asked for
 
-	redial  chan chan<- rwc
-	dials   chan chan answer
-	dialing chan answer // a dial that waits for its answer
-	plan    []string    // what becomes of the next dials
-	conns   []*sconn
-	live    *sconn
-	closing bool
-	deaths  int
+	redial                    chan chan<- rwc
+	dials                     chan chan answer
+	dialing                   chan answer // a dial that waits for its answer
+	plan                      []string    // what becomes of the next dials
+	conns                     []*sconn
+	live                      *sconn
+	closing                   bool
+	deaths                    int
+	heard, tiredUntil, lostAt time.Time // see soft.go
+
 	refused uint64 // the last epoch in which it attached to the tree and let go of it again
 }
 
@@ -101,6 +104,7 @@ type op struct {
 	late     bool   // what it does twice differs from what it does once
 
 	issued  int
+	when    time.Time
 	replied int
 	outcome outcome
 	flush   *op // that flushes it
@@ -210,7 +214,7 @@ func (s *session) issue(m lib9p.Msg, fid, fid2, makes *cfid) *op {
 		return nil
 	}
 	w.now++
-	o.issued, o.changes = w.now, w.changes
+	o.issued, o.when, o.changes = w.now, time.Now(), w.changes
 	if fid != nil {
 		o.dir, o.dir2, o.via = fid.node, fid.node, fid.via
 	}

@@ -14,7 +14,7 @@
 // counts a file's mode also for its owner, comes back with a smaller msize and iounit or with other qids, reads from what is not open, speaks nonsense. Somebody
 // else may change the tree behind its clients' backs; where nobody does, styxpersist is told so now and then.
 // In some histories it keeps what is removed while it is open, under hidden names, and in some the server wants proofs of who its users are.
-// In some, a connection that falls silent may stay so, and styxpersist has to find out by asking.
+// In some, a connection that falls silent may stay so, and styxpersist has to find out by asking; in some nobody waits for long.
 //
 // The oracle looks at both ends. It knows each request that a client has sent, recognises it when it
 // arrives at the server, on whichever connection, and keeps what each execution did. What the client is told

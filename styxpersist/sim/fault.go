@@ -122,6 +122,7 @@ func (c *sconn) timedOut() {
 	c.timeout = time.Time{}
 	c.lateUntil = time.Now().Add(c.lateFor)
 	c.c.fail(errTimeout, errTimeout, false)
+	c.loses()
 }
 
 // dieLoud ends a connection so that the session hears of it: nothing more is executed then.
@@ -145,13 +146,15 @@ func (w *world) dieLoud(c *sconn, r *rand.Rand) {
 	case 0:
 		say("is reset")
 		c.c.fail(errReset, errPipe, r.IntN(2) == 0)
+		c.loses()
 	case 1:
 		say("takes no more")
 		c.c.choke(r.IntN(40))
-		c.doomed = func() { c.c.fail(errReset, errPipe, false) }
+		c.doomed = func() { c.c.fail(errReset, errPipe, false); c.loses() }
 	default:
 		say("is closed by the server")
 		c.c.fail(io.EOF, errPipe, false)
+		c.loses()
 	}
 	c.end()
 }
@@ -160,6 +163,7 @@ func (w *world) dieLoud(c *sconn, r *rand.Rand) {
 func (w *world) hungUp(c *sconn) {
 	w.trace(evFault, c.sess, c.gen, nil, nil).text = "is closed by styxpersist"
 	c.dead = true
+	c.loses()
 	if !c.insane {
 		c.sess.deaths++
 	}
@@ -185,6 +189,7 @@ func (w *world) hungUp(c *sconn) {
 // and ended its side.
 func (c *sconn) givenUp() {
 	c.w.trace(evFault, c.sess, c.gen, nil, nil).text = "is given up by styxpersist"
+	c.loses()
 	c.hung, c.lateUntil = false, time.Now().Add(c.lateFor-time.Second)
 }
 

@@ -52,6 +52,8 @@ func (w *world) judge(o *op, m lib9p.Msg) {
 		if o.late && o.effects() > 0 && !w.meddled(o, o.execs[0].at) {
 			w.fail("operation %d, %s, was refused though it has been done", o.id, name)
 		}
+	case o.tired(e):
+		w.judgeTired(o, e)
 	case o.typ == lib9p.TypeTlcreate && w.exclusive && o.inDoubt() && !w.isUndecided(e):
 		o.outcome = refused // of the open that it became
 	case w.isUndecided(e) && !o.excused():
@@ -339,6 +341,9 @@ func (s *session) tangled(e *entry) bool {
 // judgeDoubt looks whether the doubt was needed.
 func (w *world) judgeDoubt(o *op) {
 	name := lib9p.TypeName(o.typ)
+	if w.soft > 0 && o.flush != nil && len(o.asked()) > 0 {
+		return // cancelled while the server was silent, which does not take long
+	}
 	if !o.inDoubt() {
 		w.fail("operation %d, %s, was called undecided though it was never in doubt", o.id, name)
 		return

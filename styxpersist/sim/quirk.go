@@ -75,7 +75,7 @@ func (w *world) chmod(c *sconn, n *inode, mode uint32) {
 func (w *world) modes() {
 	for _, o := range w.ops {
 		for _, n := range [...]*inode{o.dir, o.dir2} {
-			if n == nil || n.eased == nil || n.eased.was == n.mode || n.links == 0 || w.misplaced(n) || n.eased.by.refused > n.eased.epoch {
+			if n == nil || n.eased == nil || n.eased.was == n.mode || n.links == 0 || w.misplaced(n) || n.eased.by.refused > n.eased.epoch || n.eased.by.isCutOff() {
 				continue
 			}
 			w.fail("the mode of file %d is %o and was %o", n.path, n.mode, n.eased.was)

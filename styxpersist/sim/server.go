@@ -35,6 +35,7 @@ type sconn struct {
 	lateUntil time.Time // when nothing more is executed
 	timeout   time.Time // when the session learns that the connection is silent
 	hung      bool      // dead, and nothing tells the session
+	back      bool      // the session uses it
 	doomed    func()    // ends it from the session's side
 	dieAfter  int       // executions until it dies
 }
@@ -126,6 +127,7 @@ func (c *sconn) request(f lib9p.Frame) {
 	if c.mute || c.gone || c.dead && c.lateAt == 0 {
 		w.trace(evLost, c.sess, c.gen, f, nil)
 		w.doubt(c, r)
+		c.comesBack(r)
 		return
 	}
 	w.trace(evArrive, c.sess, c.gen, f, nil)
@@ -141,6 +143,7 @@ func (c *sconn) request(f lib9p.Frame) {
 	}
 	c.known(r)
 	w.recognise(c, r)
+	c.comesBack(r)
 	if c.isAhead(r) {
 		w.ahead++
 	}
@@ -298,6 +301,7 @@ func (c *sconn) say(i int) {
 		r.makes.told = true
 	}
 	c.w.trace(evSay, c.sess, c.gen, r.reply, nil)
+	c.sess.heardFrom(c)
 	c.c.put(r.reply)
 }
 

@@ -44,15 +44,16 @@ type world struct {
 	calm     bool
 
 	quirks
-	luck     *rand.Rand // what happens to a request when it is executed
-	pair     bool       // two clients
-	silly    bool       // with Config.Silly
-	deaf     bool       // of connections that fall silent the session learns no more than that
-	proved   bool       // the server wants users to be proved, with Config.Auth
-	ahead    int        // reads that came before their fid was open
-	early    int        // and were executed before
-	sole     bool       // styxpersist is told that nobody else makes names
-	stranger *session   // whose the changes of somebody else are
+	luck     *rand.Rand    // what happens to a request when it is executed
+	pair     bool          // two clients
+	silly    bool          // with Config.Silly
+	soft     time.Duration // Config.Soft
+	deaf     bool          // of connections that fall silent the session learns no more than that
+	proved   bool          // the server wants users to be proved, with Config.Auth
+	ahead    int           // reads that came before their fid was open
+	early    int           // and were executed before
+	sole     bool          // styxpersist is told that nobody else makes names
+	stranger *session      // whose the changes of somebody else are
 }
 
 func (w *world) id() uint32 { w.ids++; return w.ids }
@@ -92,6 +93,9 @@ func (h History) run(wait func()) *world {
 	w.hasty = w.random(1<<23).IntN(3) == 0
 	w.silly = w.random(1<<20+3).IntN(4) == 0
 	w.deaf = w.random(1<<20+4).IntN(6) == 0
+	if r := w.random(1<<20 + 5); r.IntN(6) == 0 {
+		w.soft = softTimes[r.IntN(len(softTimes))]
+	}
 	w.proved = w.random(1<<20+4).IntN(8) == 0
 	if r.IntN(8) == 0 {
 		w.msize = 512
@@ -160,7 +164,7 @@ func (w *world) begin(i int) {
 		served: make(chan error, 1), redial: make(chan chan<- rwc), dials: make(chan chan answer)}
 	w.sessions = append(w.sessions, s)
 	go styxpersist.Dialer(s.redial, s.dial)
-	cfg := styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole, Silly: w.silly}
+	cfg := styxpersist.Config{Redial: s.redial, Rand: jitter, Sole: w.sole, Silly: w.silly, Soft: w.soft}
 	if w.proved {
 		cfg.Auth = s.prove
 	}
@@ -203,6 +207,7 @@ func (w *world) settle() {
 			}
 		}
 	}
+	w.impatient()
 }
 
 type choice struct {
