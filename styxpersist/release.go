@@ -126,6 +126,27 @@ func (s *session) detour(srv *server, r *request) func() {
 	return nil
 }
 
+// goOn has r sent, now that what was before it is done.
+func (s *session) goOn(r *request) {
+	r.state, r.doubt = queued, false
+	if r.hide != nil {
+		defer s.advanceAll()
+	}
+	if slices.Contains(r.fid.waiting, r) {
+		s.advance(r.fid)
+		if r.fid2 != nil {
+			s.advance(r.fid2)
+		}
+		return
+	}
+	r.fid.unsent++
+	if r.fid2 != nil && r.fid2 != r.fid {
+		r.fid2.unsent++
+	}
+	s.ready = append(s.ready, r)
+	s.kick()
+}
+
 // behind reports whether a request that came before r, and now turns out to take longer, has to be done first.
 func (r *request) behind() bool {
 	for _, f := range [...]*fid{r.fid, r.fid2} {
