@@ -50,7 +50,7 @@ func (s *session) sendAhead(f *fid, sfid uint32, open *request) *request {
 func (s *session) mayGoAhead(f *fid) *request {
 	const noRead = 1 // of OREAD, OWRITE, ORDWR and OEXEC, and the same of .L: those that are not for reading, or become another
 	n := f.node
-	if s.wary || !f.open || f.dir || n.kind != kindRegular || n.length == 0 || n.qid.Type != plan9.QTFILE || f.flags&noRead != 0 || len(f.locks)+len(f.lost) > 0 {
+	if s.wary || !f.open || f.dir || n.kind != kindRegular || n.sum().length == 0 || n.qid.Type != plan9.QTFILE || f.flags&noRead != 0 || len(f.locks)+len(f.lost) > 0 {
 		return nil
 	}
 	for _, r := range f.waiting {

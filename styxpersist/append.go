@@ -16,22 +16,22 @@ import (
 
 // writesToEnd reports whether r writes to the end of its file, whatever its offset.
 func (s *session) writesToEnd(r *request) bool {
-	return r.typ == lib9p.TypeTwrite && r.writes != nil && r.fid.node == r.writes && s.appends(r.fid)
+	return r.typ == lib9p.TypeTwrite && r.writes != nil && r.fid.node.holds(r.writes) && s.appends(r.fid)
 }
 
-// proveAppends finds out what became of the writes to the end of n that are in doubt.
-func (s *session) proveAppends(srv *server, n *node) {
-	rs := s.holdAppends(n)
+// proveAppends finds out what became of the writes to the end of the file of c that are in doubt.
+func (s *session) proveAppends(srv *server, c *content) {
+	rs := s.holdAppends(c)
 	if len(rs) == 0 {
 		return
 	}
 	defer s.unhold(rs...)
 	s.mu.Lock()
-	changed := n.changed
+	changed := c.changed
 	s.mu.Unlock()
 	var vs []verdict
 	failed, ok := s.probing(srv, rs, func() (err error) {
-		vs, err = s.appended(srv, n, rs)
+		vs, err = s.appended(srv, c, rs)
 		return err
 	})
 	if !ok {
@@ -43,7 +43,7 @@ func (s *session) proveAppends(srv *server, n *node) {
 	if s.srv != srv {
 		return
 	}
-	if n.changed != changed || s.disturbed(n, rs) {
+	if c.changed != changed || s.disturbed(c, rs) {
 		vs, failed = nil, nil
 	}
 	for i, r := range rs {
@@ -58,12 +58,12 @@ func (s *session) proveAppends(srv *server, n *node) {
 	}
 }
 
-// holdAppends is hold for the writes to the end of n, and returns them in order.
-func (s *session) holdAppends(n *node) []*request {
+// holdAppends is hold for the writes to the end of the file of c, and returns them in order.
+func (s *session) holdAppends(c *content) []*request {
 	var rs []*request
 	s.mu.Lock()
 	for _, r := range s.reqs {
-		if r != nil && r.state == proving && r.writes == n {
+		if r != nil && r.state == proving && r.writes == c {
 			rs = append(rs, r)
 		}
 	}
@@ -72,10 +72,10 @@ func (s *session) holdAppends(n *node) []*request {
 	return slices.DeleteFunc(rs, func(r *request) bool { return !s.hold(r) })
 }
 
-// disturbed reports whether anything but rs may be changing n's length.
-func (s *session) disturbed(n *node, rs []*request) bool {
+// disturbed reports whether anything but rs may be changing the length of the file of c.
+func (s *session) disturbed(c *content, rs []*request) bool {
 	return slices.ContainsFunc(s.reqs, func(q *request) bool {
-		if q == nil || q.state != sent && !q.doubt || q.fid == nil || q.fid.node != n || slices.Contains(rs, q) {
+		if q == nil || q.state != sent && !q.doubt || q.fid == nil || q.fid.node == nil || !q.fid.node.holds(c) || slices.Contains(rs, q) {
 			return false
 		}
 		switch q.typ {
@@ -90,14 +90,14 @@ func (s *session) disturbed(n *node, rs []*request) bool {
 	})
 }
 
-// appended judges rs, all the writes to the end of n that are in doubt, in order.
-func (s *session) appended(srv *server, n *node, rs []*request) ([]verdict, error) {
+// appended judges rs, all the writes to the end of the file of c that are in doubt, in order.
+func (s *session) appended(srv *server, c *content, rs []*request) ([]verdict, error) {
 	p := prober{s: s, srv: srv, fenced: true, drained: true}
 	defer p.done()
 	var want []byte
 	var ends []int
 	s.mu.Lock()
-	before, known, created := n.length, n.lengthKnown && !s.disturbed(n, rs), false
+	n, before, known, created := rs[0].fid.node, c.length, c.known && !s.disturbed(c, rs), false
 	for _, r := range rs {
 		want = append(want, r.data()...)
 		ends = append(ends, len(want))
@@ -156,20 +156,25 @@ func (p *prober) reached(ends []int, wrote int) ([]verdict, error) {
 // askLength asks how long the file of f is, which has just been opened, if the client may write to its end and the length is not
 // known: without it no such write can be proved. What the client asks of f waits for the answer, once.
 func (s *session) askLength(f *fid) {
-	srv, n := s.srv, f.node
-	if srv == nil || !f.usable(srv.gen) || f.dir || f.flags&3 == plan9.OREAD || !s.appends(f) || n.lengthKnown || s.disturbed(n, nil) {
+	srv := s.srv
+	if srv == nil || !f.usable(srv.gen) || f.dir || f.flags&3 == plan9.OREAD || !s.appends(f) || f.node.sum().known {
+		return
+	}
+	n := f.node
+	c := n.content()
+	if s.disturbed(c, nil) {
 		return
 	}
 	wait := s.bar(f, 0)
-	sfid, changed := f.sfid, n.changed
+	sfid, changed := f.sfid, c.changed
 	s.spawn(func() {
 		p := prober{s: s, srv: srv}
 		_, length, err := p.file(sfid)
 		s.mu.Lock()
 		defer s.tell(nil)
 		defer s.mu.Unlock()
-		if err == nil && f.node == n && n.changed == changed && !s.disturbed(n, nil) {
-			n.length, n.lengthKnown = length, true
+		if err == nil && f.node == n && c.changed == changed && !s.disturbed(c, nil) {
+			c.length, c.known = length, true
 		}
 		s.unbar(f, wait)
 	})

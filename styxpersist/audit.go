@@ -11,7 +11,7 @@ import (
 func (s *session) audit(final bool) error {
 	bytes := 0
 	users := make(map[*fid]int)
-	writing := make(map[*node]int)
+	writing := make(map[*content]int)
 	refs := make(map[*node]int)
 	all := make(map[*fid]bool)
 	opens := make(map[*node]int)
@@ -31,7 +31,6 @@ func (s *session) audit(final bool) error {
 		}
 		if r.writes != nil {
 			writing[r.writes]++
-			refs[r.writes]++
 		}
 		if r.moved != nil {
 			refs[r.moved]++
@@ -84,7 +83,11 @@ func (s *session) audit(final bool) error {
 	if err := s.auditOrder(all); err != nil {
 		return err
 	}
-	return s.auditNodes(refs, writing, final)
+	inside := maps.Clone(writing)
+	if err := s.auditNodes(refs, inside, final); err != nil {
+		return err
+	}
+	return s.auditContents(inside, writing, final)
 }
 
 // auditOrder looks whether each fid is in the list where it belongs.
@@ -123,7 +126,8 @@ func (s *session) auditTags() error {
 	return nil
 }
 
-func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
+// auditNodes looks at the nodes, and adds up in inside how many have each content.
+func (s *session) auditNodes(refs map[*node]int, inside map[*content]int, final bool) error {
 	var down func(n *node) error
 	seen := make(map[*node]bool)
 	down = func(n *node) error {
@@ -198,8 +202,21 @@ func (s *session) auditNodes(refs, writing map[*node]int, final bool) error {
 		}
 	}
 	for n := range seen {
-		if n.refs < refs[n] || final && n.refs > refs[n] || n.writing != writing[n] {
-			return fmt.Errorf("node %q has %d references, says %d; %d writes, says %d", n.name, refs[n], n.refs, writing[n], n.writing)
+		if n.inside != nil {
+			inside[n.inside]++
+		}
+		if n.refs < refs[n] || final && n.refs > refs[n] {
+			return fmt.Errorf("node %q has %d references, says %d", n.name, refs[n], n.refs)
+		}
+	}
+	return nil
+}
+
+// auditContents looks whether what is known of contents is kept for those who have it, and for nobody else.
+func (s *session) auditContents(inside, writing map[*content]int, final bool) error {
+	for path, c := range s.contents.of {
+		if c.path != path || c.in != s.contents || c.refs < inside[c] || final && c.refs > inside[c] || c.writing != writing[c] {
+			return fmt.Errorf("content of file %x, found at %x, has %d references, says %d; %d writes, says %d", c.path, path, inside[c], c.refs, writing[c], c.writing)
 		}
 	}
 	return nil

@@ -169,7 +169,7 @@ func (s *session) refuse(r *request, err *lib9p.Error) {
 		s.unmake(r)
 	}
 	if r.writes != nil {
-		s.lengthUnknown(r.writes)
+		r.writes.unknown(s.seq)
 	}
 	reply := lib9p.ErrorMsg(s.d, err)
 	if r.fid != nil && (r.typ == lib9p.TypeTremove || r.typ == lib9p.TypeTclunk) {

@@ -12,15 +12,15 @@ func (s *session) learnWrite(r *request, count uint64) {
 	if r.fid.role != roleFile {
 		return
 	}
-	n := r.fid.node
-	n.changed = s.seq
+	c := r.fid.node.content()
+	c.changed = s.seq
 	if s.appends(r.fid) {
-		n.length += count
+		c.length += count
 		return
 	}
-	n.length = max(n.length, r.offset()+count)
-	if n.writing > 1 {
-		n.lengthKnown = false
+	c.length = max(c.length, r.offset()+count)
+	if c.writing > 1 {
+		c.known = false
 	}
 }
 
@@ -63,18 +63,19 @@ func (s *session) learnStat(r *request, f lib9p.Frame) {
 
 // emptied takes in that n was made, or truncated. What is written at the same time may be there still.
 func (s *session) emptied(n *node) {
-	n.length, n.changed, n.lengthKnown = 0, s.seq, n.writing == 0
+	c := n.content()
+	c.length, c.changed, c.known = 0, s.seq, c.writing == 0
 }
 
 // lengthUnknown takes in that a file's length may have been changed.
-func (s *session) lengthUnknown(n *node) {
-	n.lengthKnown, n.changed = false, s.seq
-}
+func (s *session) lengthUnknown(n *node) { n.content().unknown(s.seq) }
+
+func (c *content) unknown(seq uint64) { c.known, c.changed = false, seq }
 
 // learnLength takes a length that the server told, unless a write is under way
 // or has been answered since it was asked for: it may or may not count that.
 func (s *session) learnLength(r *request, length uint64) {
-	n := r.fid.node
-	n.length = length
-	n.lengthKnown = n.writing == 0 && r.seq > n.changed
+	c := r.fid.node.content()
+	c.length = length
+	c.known = c.writing == 0 && r.seq > c.changed
 }

@@ -15,8 +15,8 @@ type look struct {
 // A file's own attributes hold still for as long as nobody writes to it. remembered returns those of n that nothing of ours can
 // have changed since they were told. The mutex is held.
 func (s *session) remembered(n *node) look {
-	l := n.look
-	if n.told <= n.changed || n.told <= n.renamed || n.writing > 0 || s.mayChange(n) {
+	l, c := n.look, n.sum()
+	if n.told <= c.changed || n.told <= n.renamed || c.writing > 0 || s.mayChange(n) {
 		l = look{born: l.born, gen: l.gen}
 	}
 	return l

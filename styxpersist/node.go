@@ -15,6 +15,7 @@ type root struct {
 	nuname       uint32
 	authed       bool // the client has proved who it is, which it can do for itself alone
 	top          *node
+	contents     *contents
 	superseded   bool // a newer root has its place: nothing is remembered any more
 	moves        []moveNote
 	recent       queue[*node] // held: what is known of them is kept for a while
@@ -141,12 +142,7 @@ type node struct {
 	look look   // what was told of it
 	told uint64 // seq of the request for its length and mtime
 
-	// What an append is proved with: the file's length, where everything that
-	// happened to it since it was seen is our own and acknowledged.
-	length      uint64
-	lengthKnown bool
-	changed     uint64 // seq when the session last heard of a change of the length
-	writing     int    // Twrites that have no answer yet
+	inside *content // held, nil where nobody has asked for it
 }
 
 // kind says what writing means to a file, as far as the session has seen.
@@ -204,6 +200,8 @@ func (n *node) drop() {
 			delete(p.children, n.name)
 		}
 		n.placed()
+		n.inside.drop()
+		n.inside = nil
 		n = p
 	}
 }

@@ -37,13 +37,13 @@ func didIt(reply lib9p.Msg) verdict { return verdict{reply: reply} }
 
 // proveSoon has it found out what became of r. Those that write to the end of one file are decided together,
 // with the first; files are those of which one has been met. The mutex is held.
-func (s *session) proveSoon(srv *server, r *request, files map[*node]bool) {
-	switch n := r.writes; {
+func (s *session) proveSoon(srv *server, r *request, files map[*content]bool) {
+	switch c := r.writes; {
 	case !s.writesToEnd(r):
 		s.proveInTurn(srv, r, func() { s.prove(srv, r) })
-	case !files[n]:
-		files[n] = true
-		s.proveInTurn(srv, r, func() { s.proveAppends(srv, n) })
+	case !files[c]:
+		files[c] = true
+		s.proveInTurn(srv, r, func() { s.proveAppends(srv, c) })
 	}
 }
 

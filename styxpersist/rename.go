@@ -129,7 +129,7 @@ func (s *session) found(n *node) {
 	n.parent.children[n.name] = n
 }
 
-// merge makes the fids of old n's, which is the same file by another name, and the writes on them.
+// merge makes the fids of old n's, which is the same file by another name.
 func (s *session) merge(old, n *node) {
 	old.hold()
 	for _, f := range s.fids {
@@ -137,16 +137,9 @@ func (s *session) merge(old, n *node) {
 			f.setNode(n)
 		}
 	}
-	for _, r := range s.reqs {
-		if r != nil && r.writes == old {
-			r.uncountWrite()
-			r.countWrite()
-		}
-	}
 	if n.kind == kindUnknown {
 		n.kind = old.kind
 	}
-	n.lengthKnown = false
 	for name, c := range old.children {
 		switch there := n.children[name]; {
 		case there != nil && sameFile(there.qid, c.qid):

@@ -33,10 +33,10 @@ type request struct {
 	// kept: a queue may refer to it still, so it is not used again.
 	kept bool
 
-	fid, fid2 *fid  // fids that must be there; nil where the message has none
-	makes     *fid  // the fid that its success makes
-	writes    *node // Twrite: the file
-	moved     *node // held: Trenameat in doubt: what had the old name then, which something else may have by now
+	fid, fid2 *fid     // fids that must be there; nil where the message has none
+	makes     *fid     // the fid that its success makes
+	writes    *content // Twrite: the file's, held
+	moved     *node    // held: Trenameat in doubt: what had the old name then, which something else may have by now
 
 	// A Twrite in pieces, see fit.go: bytes written with those that have their answer, and with the one under way.
 	wrote, piece uint32
@@ -105,16 +105,9 @@ func (r *request) movesNames() bool {
 // countWrite counts a Twrite where it is known which file it writes.
 func (r *request) countWrite() {
 	if f := r.fid; f.role == roleFile && f.node != nil && r.writes == nil {
-		r.writes = f.node.hold()
+		r.writes = f.node.content().hold()
 		r.writes.writing++
 	}
-}
-
-// uncountWrite is the inverse of countWrite.
-func (r *request) uncountWrite() {
-	r.writes.writing--
-	r.writes.drop()
-	r.writes = nil
 }
 
 // msg returns the request's message.
@@ -208,7 +201,9 @@ func (s *session) finish(r *request) {
 		r.quit()
 	}
 	if r.writes != nil {
-		r.uncountWrite()
+		r.writes.writing--
+		r.writes.drop()
+		r.writes = nil
 	}
 	r.moved.drop()
 	r.moved = nil

@@ -20,7 +20,7 @@ func TestUnsentCountsAFidOnce(t *testing.T) {
 // A client has no more fids than are bounded.
 func TestFidsAreBounded(t *testing.T) {
 	s := newSession(&link{cfg: Config{Counters: new(Counters)}, log: slog.New(slog.DiscardHandler)}, lib9p.P2000, 8192)
-	f := &fid{state: fidLive, node: newTop(&root{}, lib9p.Qid{}).hold()}
+	f := &fid{state: fidLive, node: newTop(&root{contents: newContents()}, lib9p.Qid{}).hold()}
 	for i := range uint32(maxFids) {
 		s.fids[i] = f
 	}

@@ -32,7 +32,7 @@ func (s *session) resume(srv *server) {
 		srv.isBack, srv.swept = true, true
 		return // the first connection: there is nothing to bring back
 	}
-	files, waiting := make(map[*node]bool), s.inOrder()
+	files, waiting := make(map[*content]bool), s.inOrder()
 	srv.window.narrow(len(waiting))
 	for _, r := range waiting {
 		if r.state == proving {

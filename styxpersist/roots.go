@@ -55,7 +55,7 @@ func (s *session) root(uname, aname string, nuname uint32) *root {
 			return r
 		}
 	}
-	r := &root{uname: uname, aname: aname, nuname: nuname}
+	r := &root{uname: uname, aname: aname, nuname: nuname, contents: s.contents}
 	s.roots = append(s.roots, r)
 	return r
 }
@@ -63,7 +63,8 @@ func (s *session) root(uname, aname string, nuname uint32) *root {
 // supersede gives the place of old, whose attach leads to another tree now, to a new root.
 // Fids of the old one keep it: should its tree come back, so do they.
 func (s *session) supersede(old *root) *root {
-	r := &root{uname: old.uname, aname: old.aname, nuname: old.nuname}
+	s.contents = newContents() // the paths of qids are other files' now
+	r := &root{uname: old.uname, aname: old.aname, nuname: old.nuname, contents: s.contents}
 	s.roots[slices.Index(s.roots, old)] = r
 	old.superseded = true
 	old.forgetAll()

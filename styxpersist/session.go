@@ -51,10 +51,11 @@ type session struct {
 	bytes     int            // of requests that have no answer
 	attrs     int            // bytes of attributes that are being written
 	room      *sync.Cond     // of mu: bytes became less, or the session ends
-	nums      *numbering     // of the server's qids, nil where the client has the same
-	keepsQids bool           // the server has come back with the qids that it had
-	useless   time.Time      // since when no server has been of use, with Config.Soft
-	absence   absence        // the present or last one of the server
+	contents  *contents
+	nums      *numbering // of the server's qids, nil where the client has the same
+	keepsQids bool       // the server has come back with the qids that it had
+	useless   time.Time  // since when no server has been of use, with Config.Soft
+	absence   absence    // the present or last one of the server
 
 	namer    *hidden.Namer   // nil: removed files are removed
 	stays    map[*node]*stay // held: files with hidden names
@@ -80,7 +81,7 @@ type session struct {
 
 func newSession(l *link, d lib9p.Dialect, msize uint32) *session {
 	s := &session{
-		link: l, log: l.log, d: d, msize: msize,
+		link: l, log: l.log, d: d, msize: msize, contents: newContents(),
 		herald: herald{wake: make(chan struct{}, 1)}, counters: l.cfg.Counters,
 		fids:   make(map[uint32]*fid),
 		reqs:   make([]*request, 64),
