@@ -15,7 +15,8 @@ import (
 
 // finish ends the history in peace, and looks at what is left.
 func (w *world) finish(r *rand.Rand) {
-	w.calm, w.refusals = true, 0
+	w.calm.Store(true)
+	w.refusals = 0
 	for _, s := range w.sessions {
 		s.plan = nil
 	}

@@ -34,7 +34,7 @@ func (s *session) prove(ctx context.Context, afid io.ReadWriter, t *lib9p.Tauth)
 			return ctx.Err()
 		}
 	}
-	if r.IntN(4) == 0 && !s.w.calm {
+	if r.IntN(4) == 0 && !s.w.calm.Load() {
 		return errNoProof
 	}
 	if _, err := io.WriteString(afid, proof); err != nil {

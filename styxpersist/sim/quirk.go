@@ -36,7 +36,7 @@ func drawQuirks(r *rand.Rand) quirks {
 }
 
 // lacks reports whether the server has no descriptor left for what would need one.
-func (c *sconn) lacks() bool { return c.w.scarce && !c.w.calm && c.w.luck.IntN(8) == 0 }
+func (c *sconn) lacks() bool { return c.w.scarce && !c.w.calm.Load() && c.w.luck.IntN(8) == 0 }
 
 // forbids reports whether n's mode does not allow what flags, or a mode of Topen, ask for.
 func (w *world) forbids(n *inode, flags uint32) bool {

@@ -120,7 +120,7 @@ func (w *world) mayHappen(c *sconn, r *rand.Rand, may func(int, func())) {
 			c.order()
 			c.execute(r.IntN(len(c.pending)))
 			if c.dieAfter > 0 && !c.dead {
-				if c.dieAfter--; c.dieAfter == 0 && !w.calm {
+				if c.dieAfter--; c.dieAfter == 0 && !w.calm.Load() {
 					w.die(c, r)
 				}
 			}
@@ -141,7 +141,7 @@ func (w *world) answer(s *session, r *rand.Rand) {
 	w.now++
 	say := func(what string) { w.trace(evFault, s, 0, nil, nil).text = "dial: " + what }
 	switch {
-	case w.refusals > 0 && !w.calm:
+	case w.refusals > 0 && !w.calm.Load():
 		w.refusals--
 		say("refused")
 		c <- answer{err: errRefused}
@@ -151,7 +151,7 @@ func (w *world) answer(s *session, r *rand.Rand) {
 		return
 	}
 	plan := ""
-	if len(s.plan) > 0 && !w.calm {
+	if len(s.plan) > 0 && !w.calm.Load() {
 		plan, s.plan = s.plan[0], s.plan[1:]
 	}
 	if plan == "timeout" {

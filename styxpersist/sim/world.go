@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/styxkit/styxkit/lib9p"
@@ -38,9 +39,9 @@ type world struct {
 	err      error
 	kind     string // of err
 	msize    uint32
-	refusals int // dials to refuse until the server is up again
-	faults   int // of a hundred slots
-	calm     bool
+	refusals int         // dials to refuse until the server is up again
+	faults   int         // of a hundred slots
+	calm     atomic.Bool // who proves a user looks, too
 
 	quirks
 	luck     *rand.Rand    // what happens to a request when it is executed
