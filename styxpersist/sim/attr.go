@@ -64,6 +64,9 @@ func (w *world) rewrites(c *sconn, r *sreq) bool {
 		return w.writesAttr(c, m.Fid, func(f *cfid) bool { return f.xname == m.Name && uint64(f.xsize) == m.Size })
 	case *lib9p.Twrite:
 		s := c.fids[m.Fid]
+		if w.soft > 0 && s != nil && s.xattrMake {
+			return true // what was begun is brought to an end, though the client may not wait for it any more
+		}
 		return s != nil && s.xattrMake && w.writesAttr(c, m.Fid, func(f *cfid) bool {
 			return f.xname == s.xattr && int(m.Offset)+len(m.Data) <= len(f.xwant) && bytes.Equal(f.xwant[m.Offset:][:len(m.Data)], m.Data)
 		})

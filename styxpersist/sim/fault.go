@@ -186,11 +186,11 @@ func (w *world) hungUp(c *sconn) {
 }
 
 // givenUp takes in that the session does not wait any longer for a connection that says nothing: it has listened for a second more,
-// and ended its side.
+// and ended its side. That may have been when time passed last, so that nothing is done late from now on.
 func (c *sconn) givenUp() {
 	c.w.trace(evFault, c.sess, c.gen, nil, nil).text = "is given up by styxpersist"
 	c.loses()
-	c.hung, c.lateUntil = false, time.Now().Add(c.lateFor-time.Second)
+	c.hung, c.lateUntil = false, time.Now()
 }
 
 // hole makes writes go nowhere after n bytes.
