@@ -418,9 +418,11 @@ func (s *session) learnCreate(r *request, name string, flags uint32, answer lib9
 	delete(f.node.absent, name)
 	old, crossed := f.node.children[name], r.seq <= f.node.renamed
 	f.node.renamed = s.seq
-	n := f.node.root.follow(f.node, name, qid, r.seq, 0) // a file that was there may have been renamed meanwhile
-	if n == nil || r.hardLink && n.seen <= r.seq {       // a link is another name than the one that its file had
-		n = f.node.child(name, qid, s.seq+1)
+	n, other := f.node.root.follow(f.node, name, qid, r.seq, 0) // a file that was there may have been renamed meanwhile
+	if n == nil || r.hardLink && n.seen <= r.seq {              // a link is another name than the one that its file had
+		if n = f.node.child(name, qid, s.seq+1); other.dir != nil {
+			n.orAt(other)
+		}
 	}
 	if old != nil && old.gone {
 		old.displaced(crossed)

@@ -89,29 +89,37 @@ func (m *moveNote) drop() {
 }
 
 // follow returns the place of the file qid that a walk of number seq found by name in n, before one of the renames
-// from the i-th on was told. It is nil where none of them was of that file. Where the session had not seen the file, it may
-// as well have come to the name after the rename.
-func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) *node {
+// from the i-th on was told. It is nil where none of them was of that file. Where the session had not seen the file that was renamed,
+// this may as well be one that has come to the name since; where another has the new name now, that is likelier, and that
+// name is the other place.
+func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) (file *node, other place) {
 	for ; i < len(r.moves); i++ {
 		m := r.moves[i]
 		switch {
 		case m.from != n || m.name != name || m.seq < seq:
 		case m.file != nil && sameFile(m.file.qid, qid):
-			return m.file
+			return m.file, place{}
 		case m.file == nil:
-			f, guess := r.follow(m.to, m.as, qid, seq, i+1), false
-			if c := m.to.children[m.as]; f == nil && (c == nil || sameFile(c.qid, qid)) {
+			f, at := r.follow(m.to, m.as, qid, seq, i+1)
+			c, guess := m.to.children[m.as], false
+			switch {
+			case f != nil:
+			case c == nil || sameFile(c.qid, qid):
 				f, guess = m.to.child(m.as, qid, m.to.renamed+1), c == nil
+			case at.dir == nil:
+				at = place{m.to, m.as}
 			}
-			if f != nil && (guess || f.elsewhere.dir != nil) {
+			if f == nil {
+				other = at
+				continue
+			}
+			if guess || !f.inPlace() {
 				f.orAt(place{n, name})
 			}
-			if f != nil {
-				return f
-			}
+			return f, place{}
 		}
 	}
-	return nil
+	return nil, other
 }
 
 // A node is a file's place in a tree, under its root. Fids point to nodes, so that renaming a directory
@@ -221,14 +229,19 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 			return c
 		}
 	}
+	var other place
 	if seq <= n.renamed {
-		if f := n.root.follow(n, name, qid, seq, 0); f != nil {
+		f, at := n.root.follow(n, name, qid, seq, 0)
+		if f != nil {
 			return f
 		}
+		other = at
 	}
 	if c := n.children[name]; c != nil {
 		if seq <= n.renamed {
-			return &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true, sought: true}
+			c = &node{root: n.root, parent: n.hold(), name: name, qid: qid, gone: true, sought: true}
+			c.orAt(other)
+			return c
 		}
 		c.displaced(c.seen >= seq) // two walks were under way at once: which of them came last nobody knows
 	}
@@ -241,6 +254,7 @@ func (n *node) child(name string, qid lib9p.Qid, seq uint64) *node {
 		n.children = make(map[string]*node)
 	}
 	n.children[name] = c
+	c.orAt(other)
 	return c
 }
 
@@ -311,7 +325,7 @@ func (n *node) displaced(since bool) {
 	n.sought = since
 }
 
-// orAt takes in that nobody knows whether n is where it is taken to be, or at.
+// orAt takes in that nobody knows whether n is where it is taken to be, or at, if that is a place.
 func (n *node) orAt(at place) {
 	at.dir.hold()
 	n.placed()
