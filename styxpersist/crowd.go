@@ -6,17 +6,6 @@ import "github.com/styxkit/styxkit/lib9p"
 // were under way at once, a name that is not there does not prove that it was never made, and a file in its old place
 // not that it was never moved: the other request may have undone it. Such a request stays in doubt.
 
-// A place is a name in a directory.
-type place struct {
-	dir  *node
-	name string
-}
-
-// is reports whether p and q are one name. A directory that was reached while names changed may have two nodes.
-func (p place) is(q place) bool {
-	return p.dir != nil && q.dir != nil && p.name == q.name && (p.dir == q.dir || sameFile(p.dir.qid, q.dir.qid))
-}
-
 // changesNames reports whether a success of r changes what names lead to.
 func (r *request) changesNames() bool {
 	switch r.typ {

@@ -51,77 +51,6 @@ func (r *root) forgetAll() {
 	r.moves = nil
 }
 
-// A moveNote remembers a rename for walks that were under way then: they may say what was true before.
-type moveNote struct {
-	from *node // held
-	name string
-	file *node // held; nil where the session had not seen the file
-	to   *node // held
-	as   string
-	seq  uint64 // the session's when the answer came
-}
-
-// maxMoves bounds the renames that a root remembers.
-const maxMoves = 64
-
-func (r *root) moved(m moveNote) {
-	if r.superseded {
-		return
-	}
-	m.from.hold()
-	m.to.hold()
-	if m.file != nil {
-		m.file.hold()
-	}
-	if r.moves = append(r.moves, m); len(r.moves) <= maxMoves {
-		return
-	}
-	m, r.moves = r.moves[0], r.moves[1:]
-	m.drop()
-}
-
-func (m *moveNote) drop() {
-	m.from.drop()
-	m.to.drop()
-	if m.file != nil {
-		m.file.drop()
-	}
-}
-
-// follow returns the place of the file qid that a walk of number seq found by name in n, before one of the renames
-// from the i-th on was told. It is nil where none of them was of that file. Where the session had not seen the file that was renamed,
-// this may as well be one that has come to the name since; where another has the new name now, that is likelier, and that
-// name is the other place.
-func (r *root) follow(n *node, name string, qid lib9p.Qid, seq uint64, i int) (file *node, other place) {
-	for ; i < len(r.moves); i++ {
-		m := r.moves[i]
-		switch {
-		case m.from != n || m.name != name || m.seq < seq:
-		case m.file != nil && sameFile(m.file.qid, qid):
-			return m.file, place{}
-		case m.file == nil:
-			f, at := r.follow(m.to, m.as, qid, seq, i+1)
-			c, guess := m.to.children[m.as], false
-			switch {
-			case f != nil:
-			case c == nil || sameFile(c.qid, qid):
-				f, guess = m.to.child(m.as, qid, m.to.renamed+1), c == nil
-			case at.dir == nil:
-				at = place{m.to, m.as}
-			}
-			if f == nil {
-				other = at
-				continue
-			}
-			if guess || !f.inPlace() {
-				f.orAt(place{n, name})
-			}
-			return f, place{}
-		}
-	}
-	return nil, other
-}
-
 // A node is a file's place in a tree, under its root. Fids point to nodes, so that renaming a directory
 // moves all that is below it by moving one node. Nodes belong to the session's mutex.
 //
@@ -305,56 +234,6 @@ func (n *node) lacks(name string, seq uint64) {
 
 // maxAbsent bounds what a directory's node remembers of names that are not there.
 const maxAbsent = 1024
-
-// vanish takes n out of its directory: its path leads elsewhere from now on.
-func (n *node) vanish() {
-	if n.parent != nil && n.parent.children[n.name] == n {
-		delete(n.parent.children, n.name)
-	}
-	n.gone, n.sought = true, false
-	n.placed()
-}
-
-// displaced takes n out of its directory, where its name is said to be another file's or nobody's. Where n may
-// have got the name since that was true, it is sought there.
-func (n *node) displaced(since bool) {
-	if n.goElsewhere() {
-		return
-	}
-	n.vanish()
-	n.sought = since
-}
-
-// orAt takes in that nobody knows whether n is where it is taken to be, or at, if that is a place.
-func (n *node) orAt(at place) {
-	at.dir.hold()
-	n.placed()
-	n.elsewhere = at
-}
-
-// placed takes in that n is where it is taken to be.
-func (n *node) placed() {
-	at := n.elsewhere
-	n.elsewhere = place{}
-	at.dir.drop()
-}
-
-// inPlace reports whether it is known that n's path leads to n, but for what others do.
-func (n *node) inPlace() bool { return !n.gone && n.elsewhere.dir == nil }
-
-// goElsewhere has n, which is not where it was taken to be, sought in the other place, if there is one.
-func (n *node) goElsewhere() bool {
-	at := n.elsewhere
-	if at.dir == nil || n.parent == nil || n.above(at.dir) {
-		return false
-	}
-	n.elsewhere = place{}
-	n.vanish()
-	from := n.parent
-	n.parent, n.name, n.sought = at.dir, at.name, true
-	from.drop()
-	return true
-}
 
 // move gives n the place name in dir, over whatever was there. Where dir is below n, as far as the session knows, it is not any more,
 // and nobody knows where.
