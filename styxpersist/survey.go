@@ -101,7 +101,7 @@ func (s *session) sights(srv *server) []*sight {
 	for _, r := range s.roots {
 		add(r.top)
 	}
-	for _, l := range [...]*fidList{&s.order.held, &s.order.open, &s.order.rest} {
+	for _, l := range [...]*fidList{&s.order.held, &s.order.open, &s.order.rest, &s.order.leaving} {
 		l.each(func(f *fid) { add(f.node) })
 	}
 	for _, n := range s.owed {
