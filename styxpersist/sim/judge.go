@@ -196,13 +196,20 @@ func (w *world) local(o *op) bool {
 	case *lib9p.Tremove: // another has removed it, or moved it, which looks the same
 		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
 	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so, or it was so already
-		return o.inDoubt() && (w.meddled(o, 0) || o.idle())
+		return o.inDoubt() && (w.meddled(o, 0) || o.idle() || o.repeats())
 	case *lib9p.Tmknod: // another has made the like
 		return o.inDoubt() && w.meddled(o, 0)
 	case *lib9p.Tunlinkat:
 		return o.inDoubt() && goneSince(o.fid.node, m.Name, o.issued)
 	}
 	return false
+}
+
+// repeats reports whether a rename of the session's own, of which the client does not know whether it was done, was about a name of o's.
+func (o *op) repeats() bool {
+	return slices.ContainsFunc(o.s.w.ops, func(p *op) bool {
+		return p != o && p.s == o.s && p.renames() && (p.outcome == undecided || p.outcome == flushed) && p.effects() > 0 && o.share(p)
+	})
 }
 
 // idle reports whether o gives a file the name that it has: of two renames that were under way at once the session took the other for

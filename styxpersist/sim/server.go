@@ -36,6 +36,7 @@ type sconn struct {
 	timeout   time.Time // when the session learns that the connection is silent
 	hung      bool      // dead, and nothing tells the session
 	back      bool      // the session uses it
+	said      time.Time // when it said something last
 	doomed    func()    // ends it from the session's side
 	dieAfter  int       // executions until it dies
 }

@@ -28,13 +28,16 @@ func (c *sconn) comesBack(r *sreq) {
 	if c.back = true; c.sess.isSilent() {
 		c.sess.tiredUntil = time.Now() // what was issued before has its answer on the way
 	}
-	c.sess.heard = time.Now()
+	c.sess.heard = c.said
 }
 
 // heardFrom takes in that s hears something from c. Whether it may still refuse at once it finds out when it looks.
 func (s *session) heardFrom(c *sconn) {
 	now := time.Now()
-	if !c.back || c.dead || c.insane {
+	if c.dead || c.insane {
+		return
+	}
+	if c.said = now; !c.back {
 		return
 	}
 	if s.isSilent() {
