@@ -55,7 +55,7 @@ func (s *session) hides(r *request) bool {
 func (s *session) newHiding(r *request) *hiding {
 	n, folder := s.victim(r)
 	switch {
-	case n == nil || n.parent == nil || !n.inPlace():
+	case n == nil || n.parent == nil || n.gone && !n.sought: // what its name leads to is looked at
 		return nil
 	case folder && s.holdsHidden(n):
 		return &hiding{n: n.hold(), dir: n.parent.hold(), name: n.name, empty: true}
