@@ -194,6 +194,9 @@ func (w *world) local(o *op) bool {
 	case *lib9p.Treaddir:
 		return o.s.deaths > 0 || w.silly
 	case *lib9p.Tremove: // another has removed it, or moved it, which looks the same
+		if w.silly && o.fid.via.gone != 0 && o.s.strayed(o.fid.via, w.now+1) {
+			return true // it was not known to have a hidden name, which has been removed now
+		}
 		return o.inDoubt() && (o.fid.via.gone != 0 || len(o.fid.via.moves) > 0)
 	case *lib9p.Trename, *lib9p.Trenameat, *lib9p.Twstat: // another has renamed it so, or it was so already
 		return o.inDoubt() && (w.meddled(o, 0) || o.idle() || o.repeats())
