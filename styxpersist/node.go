@@ -66,6 +66,7 @@ type node struct {
 	gone      bool      // removed, renamed over, or replaced: the path no longer leads here
 	sought    bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
 	elsewhere place     // held: where the file is if it is not where it is taken to be; none where its place is known
+	guessed   bool      // it has been sought there: what was in doubt may have been about the other name
 	hidden    bool      // its name is one that nobody is shown: it was removed, see silly.go
 	opens     int       // fids that are open on it
 	children  map[string]*node

@@ -53,7 +53,7 @@ func (n *node) goElsewhere() bool {
 	if at.dir == nil || n.parent == nil || n.above(at.dir) {
 		return false
 	}
-	n.elsewhere = place{}
+	n.elsewhere, n.guessed = place{}, true
 	n.vanish()
 	from := n.parent
 	n.parent, n.name, n.sought = at.dir, at.name, true

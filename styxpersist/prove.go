@@ -261,7 +261,7 @@ func (r *request) makesName() bool {
 func (p *prober) renamed(f *fid, name string, dir *fid, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := f.node
-	from, old, inPlace := n.parent, n.name, n.inPlace()
+	from, old, inPlace := n.parent, n.name, n.inPlace() && !n.guessed
 	to := from
 	if dir != nil {
 		to = dir.node
@@ -353,7 +353,7 @@ func (p *prober) unlinked(r *request, m *lib9p.Tunlinkat) (verdict, error) {
 func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 	p.s.mu.Lock()
 	n := r.fid.node
-	dir, name, inPlace := n.parent, n.name, n.inPlace()
+	dir, name, inPlace := n.parent, n.name, n.inPlace() && !n.guessed
 	p.s.mu.Unlock()
 	if !inPlace || dir == nil { // the path need not lead there any more, which does not say that the file is removed
 		return undecided, nil
