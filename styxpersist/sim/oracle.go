@@ -158,7 +158,7 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 	}
 	name := lib9p.TypeName(o.typ)
 	stale := o.renames() && o.s.strayed(o.via, o.issued) // the session may take the new name for the one that the file had
-	if o.late && o.effects() > 1 && !w.meddled(o, o.execs[0].at) && !stale {
+	if o.late && o.effects() > 1 && !w.meddled(o, o.execs[0].at) && !stale && !o.levelled(x.node) {
 		w.fail("executed twice: operation %d, %s", o.id, name)
 	}
 	if o.replied == 0 {
@@ -176,6 +176,14 @@ func (w *world) executed(c *sconn, r *sreq, reply lib9p.Msg, eff bool, s *sfid) 
 			}
 		}
 	}
+}
+
+// levelled reports whether o writes to the end of n, from which another client has cut something off: then it may be as long
+// as the session knew it before o was done.
+func (o *op) levelled(n *inode) bool {
+	return o.typ == lib9p.TypeTwrite && n != nil && slices.ContainsFunc(n.writes, func(p *op) bool {
+		return p != nil && p.s != o.s && p.typ != lib9p.TypeTwrite
+	})
 }
 
 // looks reports whether m changes nothing at the server that another fid could see.
