@@ -81,6 +81,9 @@ func (s *session) loseFid(srv *server, f *fid) {
 func (s *session) judge(srv *server, r *request) {
 	if r.state == sent {
 		r.state, r.doubt = queued, true
+		if n := r.of(); n != nil && n.vague == srv.gen {
+			r.vague = true
+		}
 		if !srv.fenced {
 			r.old = append(r.old, srv)
 			s.endanger(srv, r)

@@ -67,6 +67,7 @@ type node struct {
 	sought    bool      // gone, and yet the path may lead here: a walk came this way while names in the directory changed
 	elsewhere place     // held: where the file is if it is not where it is taken to be; none where its place is known
 	guessed   bool      // it has been sought there: what was in doubt may have been about the other name
+	vague     int       // the connection on which a rename of n may have changed nothing, since it had both names: by which its fids stand there nobody knows
 	hidden    bool      // its name is one that nobody is shown: it was removed, see silly.go
 	opens     int       // fids that are open on it
 	children  map[string]*node

@@ -366,7 +366,7 @@ func (p *prober) removed(r *request, reply lib9p.Msg) (verdict, error) {
 		return didIt(reply), nil
 	}
 	same, err := p.is(found, n)
-	if same {
+	if same && !r.vague {
 		return p.again()
 	}
 	return undecided, err

@@ -69,6 +69,9 @@ func (s *session) move(r *request, n, dir *node, name string) {
 		n.orAt(place{dir, name}) // but the other may have gone, which nobody has told
 		return
 	}
+	if r.srv != nil && (same || old == nil && dir.absent[name] == 0) {
+		n.vague = r.srv.gen // as in that case, perhaps
+	}
 	s.leaves(r, n)
 	if same {
 		s.merge(old, n) // a walk has found the file in its new place before the rename had its answer

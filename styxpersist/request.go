@@ -18,6 +18,7 @@ type request struct {
 	frame lib9p.Frame
 	// doubt: it was sent on a connection that died, so it may have been executed.
 	doubt bool
+	vague bool // it was sent on a fid that may have stood on another name of its file, see node
 	// resent: it has been sent again since.
 	resent bool
 	// late: and it has been sent again though an old connection may execute it still; then that may be what refuses it.
@@ -100,6 +101,14 @@ func (r *request) movesNames() bool {
 		return r.fid != nil && r.fid.rclose
 	}
 	return false
+}
+
+// of returns the node that r's fid stands on, or nil.
+func (r *request) of() *node {
+	if r.fid == nil {
+		return nil
+	}
+	return r.fid.node
 }
 
 // countWrite counts a Twrite where it is known which file it writes.

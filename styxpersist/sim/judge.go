@@ -407,8 +407,10 @@ func (w *world) provable(o *op) bool {
 		return fresh(m.Name)
 	case *lib9p.Tlink:
 		return fresh(m.Name)
-	case *lib9p.Trename, *lib9p.Tremove:
+	case *lib9p.Trename:
 		return o.fid.via != nil && (done || o.fid.via.gone == 0)
+	case *lib9p.Tremove:
+		return o.fid.via != nil && (done || o.fid.via.gone == 0 && !o.afterRename())
 	case *lib9p.Twstat:
 		return true
 	case *lib9p.Trenameat:
@@ -424,6 +426,14 @@ func (w *world) provable(o *op) bool {
 		return true
 	}
 	return true
+}
+
+// afterRename reports whether o was sent on a connection on which its file was renamed: that may have changed nothing, if it had both
+// names, as far as styxpersist has looked.
+func (o *op) afterRename() bool {
+	return slices.ContainsFunc(o.fid.via.moves, func(m *op) bool {
+		return m != nil && m.s == o.s && slices.ContainsFunc(m.asked(), func(c *sconn) bool { return slices.Contains(o.asked(), c) })
+	})
 }
 
 // saw reports whether a walk of the session's, answered since, went to name in dir: that it was not there before is forgotten then.
