@@ -79,8 +79,16 @@ func (w *world) writesAttr(c *sconn, sfid uint32, ok func(f *cfid) bool) bool {
 	return s != nil && slices.ContainsFunc(c.sess.sorted(), func(f *cfid) bool { return f.xmake && f.node == s.node && ok(f) })
 }
 
-// overwritten reports whether another clunk about the attribute that o writes may have been executed since o was.
+// overwritten reports whether another clunk about the attribute that o writes may have been executed since o was, or an end of
+// a connection have had that effect.
 func (o *op) overwritten() bool {
+	for _, s := range o.s.w.sessions {
+		for _, f := range s.sorted() {
+			if f != o.fid && f.xmake && f.node == o.fid.node && f.xname == o.fid.xname {
+				return true
+			}
+		}
+	}
 	for _, p := range o.s.w.ops {
 		if p != o && p.typ == lib9p.TypeTclunk && p.fid.xmake && p.fid.node == o.fid.node && p.fid.xname == o.fid.xname && (p.replied == 0 || p.replied > o.issued) {
 			return true
