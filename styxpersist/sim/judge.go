@@ -410,7 +410,7 @@ func (w *world) provable(o *op) bool {
 	case *lib9p.Trename:
 		return o.fid.via != nil && (done || o.fid.via.gone == 0)
 	case *lib9p.Tremove:
-		return o.fid.via != nil && (done || o.fid.via.gone == 0 && !o.afterRename())
+		return o.fid.via != nil && (done || o.fid.via.gone == 0 && !o.afterRename() && !o.s.crossed(o.fid.via))
 	case *lib9p.Twstat:
 		return true
 	case *lib9p.Trenameat:
@@ -433,6 +433,17 @@ func (w *world) provable(o *op) bool {
 func (o *op) afterRename() bool {
 	return slices.ContainsFunc(o.fid.via.moves, func(m *op) bool {
 		return m != nil && m.s == o.s && slices.ContainsFunc(m.asked(), func(c *sconn) bool { return slices.Contains(o.asked(), c) })
+	})
+}
+
+// crossed reports whether a rename of e's, by a name that the session had not seen before, and a walk there were under way at once:
+// what the walk found may be at either name, until it is looked at when no name is about to change.
+func (s *session) crossed(e *entry) bool {
+	return slices.ContainsFunc(e.moves, func(m *op) bool {
+		return m != nil && m.s == s && slices.ContainsFunc(s.w.ops, func(o *op) bool {
+			t, ok := o.msg.(*lib9p.Twalk)
+			return ok && o.s == s && o.issued < m.replied && (o.replied == 0 || o.replied > m.issued) && slices.ContainsFunc(e.past, func(p place) bool { return slices.Contains(t.Wname, p.name) })
+		})
 	})
 }
 
