@@ -33,7 +33,8 @@ func (t *tree) open(_ context.Context, fid *srv9p.Fid, mode uint8) error {
 	if err != nil {
 		return cause(err)
 	}
-	n.open, n.remove = f, mode&plan9.ORCLOSE != 0
+	n.remove = mode&plan9.ORCLOSE != 0
+	n.open.Store(f)
 	return nil
 }
 
@@ -71,7 +72,8 @@ func (t *tree) become(fid *srv9p.Fid, name string, f *os.File, mode uint8) (plan
 	if err != nil {
 		return plan9.Qid{}, cause(err)
 	}
-	n.open, n.remove = f, mode&plan9.ORCLOSE != 0
+	n.remove = mode&plan9.ORCLOSE != 0
+	n.open.Store(f)
 	fid.SetAux(n)
 	old.close()
 	return qid, nil
@@ -91,13 +93,14 @@ func (t *tree) remove(_ context.Context, fid *srv9p.Fid) error {
 
 func (t *tree) read(_ context.Context, fid *srv9p.Fid, data []byte, offset int64) (int, error) {
 	n := nodeOf(fid)
-	if n.open == nil {
+	f := n.open.Load()
+	if f == nil {
 		return 0, errNotOpen
 	}
 	if fid.Qid().Type&plan9.QTDIR != 0 {
 		return t.readDir(n, fid, data, offset)
 	}
-	k, err := n.open.ReadAt(data, offset)
+	k, err := f.ReadAt(data, offset)
 	if err == io.EOF {
 		err = nil
 	}
@@ -123,10 +126,10 @@ func (t *tree) readDir(n *node, fid *srv9p.Fid, data []byte, offset int64) (int,
 }
 
 func (t *tree) fillList(n *node) error {
-	if _, err := n.open.Seek(0, io.SeekStart); err != nil {
+	if _, err := n.open.Load().Seek(0, io.SeekStart); err != nil {
 		return cause(err)
 	}
-	names, err := n.open.Readdirnames(-1)
+	names, err := n.open.Load().Readdirnames(-1)
 	if err != nil {
 		return cause(err)
 	}
@@ -145,15 +148,16 @@ func (t *tree) fillList(n *node) error {
 
 func (t *tree) write(_ context.Context, fid *srv9p.Fid, data []byte, offset int64) (int, error) {
 	n := nodeOf(fid)
-	if n.open == nil {
+	f := n.open.Load()
+	if f == nil {
 		return 0, errNotOpen
 	}
-	k, err := n.open.WriteAt(data, offset)
+	k, err := f.WriteAt(data, offset)
 	return k, cause(err)
 }
 
 func (t *tree) sync(_ context.Context, fid *srv9p.Fid) error {
-	if f := nodeOf(fid).open; f != nil {
+	if f := nodeOf(fid).open.Load(); f != nil {
 		return cause(f.Sync())
 	}
 	return nil

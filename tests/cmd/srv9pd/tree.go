@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"9fans.net/go/plan9"
@@ -30,8 +31,8 @@ type tree struct {
 // A node is what a fid stands for, its aux.
 type node struct {
 	mu     sync.Mutex
-	fd     int      // an O_PATH descriptor of the file
-	open   *os.File // nil until opened
+	fd     int                     // an O_PATH descriptor of the file
+	open   atomic.Pointer[os.File] // nil until opened; a read may come while that is being done
 	list   []plan9.Dir
 	remove bool // ORCLOSE
 }
@@ -185,8 +186,8 @@ func (n *node) dup() (*node, error) {
 
 func (n *node) close() {
 	unix.Close(n.fd)
-	if n.open != nil {
-		n.open.Close()
+	if f := n.open.Load(); f != nil {
+		f.Close()
 	}
 }
 
