@@ -75,7 +75,7 @@ func (s *session) holdAppends(c *content) []*request {
 // disturbed reports whether anything but rs may be changing the length of the file of c.
 func (s *session) disturbed(c *content, rs []*request) bool {
 	return slices.ContainsFunc(s.reqs, func(q *request) bool {
-		if q == nil || q.state != sent && !q.doubt || q.fid == nil || q.fid.node == nil || !q.fid.node.holds(c) || slices.Contains(rs, q) {
+		if q == nil || q.state != sent && !q.doubt || q.of() == nil || !q.of().holds(c) || slices.Contains(rs, q) {
 			return false
 		}
 		switch q.typ {

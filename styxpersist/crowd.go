@@ -19,7 +19,7 @@ func (r *request) changesNames() bool {
 
 // places returns the one or two names that r, which changes names, is about.
 func (s *session) places(r *request) [2]place {
-	if r.fid == nil || r.fid.node == nil {
+	if r.of() == nil {
 		return [2]place{}
 	}
 	n := r.fid.node

@@ -37,7 +37,7 @@ var allBytes = change{to: math.MaxUint64}
 
 // changes returns what r changes, and of which file.
 func (s *session) changes(r *request) (n *node, c change) {
-	if r.fid == nil || r.fid.node == nil || r.fid.role != roleFile {
+	if r.of() == nil || r.fid.role != roleFile {
 		return nil, c
 	}
 	n = r.fid.node

@@ -25,7 +25,7 @@ func (s *session) remembered(n *node) look {
 // mayChange reports whether an unanswered request may have changed n's attributes.
 func (s *session) mayChange(n *node) bool {
 	for _, r := range s.reqs {
-		if r == nil || !r.doubt || r.fid == nil || r.fid.node == nil {
+		if r == nil || !r.doubt || r.of() == nil {
 			continue
 		}
 		switch r.typ {

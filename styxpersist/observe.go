@@ -131,7 +131,7 @@ func (s *session) pathOf(r *request) string {
 	if at := s.places(r)[0]; at.dir != nil {
 		return strings.TrimSuffix(at.dir.String(), "/") + "/" + at.name
 	}
-	if r.fid == nil || r.fid.node == nil {
+	if r.of() == nil {
 		return "an unknown file"
 	}
 	return r.fid.node.String()

@@ -143,7 +143,7 @@ func (s *session) endHiding(r *request) {
 
 // isRemoved reports whether r is what a client may not do to a file that it has removed.
 func (s *session) isRemoved(r *request) bool {
-	if s.namer == nil || r.fid == nil || r.fid.node == nil || !r.fid.node.hidden {
+	if s.namer == nil || r.of() == nil || !r.fid.node.hidden {
 		return false
 	}
 	switch r.typ {
